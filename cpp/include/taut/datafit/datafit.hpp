@@ -33,6 +33,12 @@ class Datafit {
   virtual double value(const double* eta) const = 0;
   virtual void residual(const double* eta, double* r) const = 0;
 
+  /// Both at once: the residual into r, the value returned.
+  virtual double evaluate(const double* eta, double* r) const {
+    residual(eta, r);
+    return value(eta);
+  }
+
   /// The datafit's part of the dual objective at v = c s r: -F*(-v), taken at residual r.
   /// With offset o the caller subtracts v'o.
   virtual double dual(const double* r, double c) const = 0;
