@@ -80,6 +80,12 @@ double ElasticNet::pull(const double* g, Index j) const {
 
 double ElasticNet::threshold(Index j) const { return is_excluded(j) ? k_inf : piece(j).l1; }
 
+double ElasticNet::entry_alpha(const double* g, Index j) const {
+  const double c = entry(rules_.factor, j, 1.0);
+  if (c == 0.0 || is_excluded(j)) return 0.0;
+  return pull(g, j) / (c * std::max(l1_ratio_, k_least_l1_ratio));
+}
+
 double ElasticNet::conjugate(const double* g, Index j) const {
   const Piece q = piece(j);
   double total = 0.0;

@@ -62,6 +62,12 @@ double GroupElasticNet::pull(const double* g, Index) const { return norm(g, outp
 
 double GroupElasticNet::threshold(Index j) const { return l1(j); }
 
+double GroupElasticNet::entry_alpha(const double* g, Index j) const {
+  const double c = rules_.factor.empty() ? 1.0 : rules_.factor[static_cast<std::size_t>(j)];
+  if (c == 0.0 || is_excluded(j)) return 0.0;
+  return pull(g, j) / (c * std::max(l1_ratio_, k_least_l1_ratio));
+}
+
 double GroupElasticNet::conjugate(const double* g, Index j) const {
   if (is_excluded(j)) return 0.0;
   const double excess = norm(g, outputs()) - l1(j);

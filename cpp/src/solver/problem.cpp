@@ -20,12 +20,12 @@ Iterate Iterate::zero(const Problem& problem) {
   at.intercept.assign(at_(K), 0.0);
   at.eta.assign(at_(n * K), 0.0);
   at.residual.assign(at_(n * K), 0.0);
-  refresh(problem, at);
+  refresh(problem, at, nullptr, 0);
   return at;
 }
 
-void refresh(const Problem& problem, Iterate& at) {
-  const Index n = problem.rows(), p = problem.cols(), K = problem.outputs();
+void refresh(const Problem& problem, Iterate& at, const Index* features, Index count) {
+  const Index n = problem.rows(), K = problem.outputs();
   for (Index k = 0; k < K; ++k) {
     double* eta = &at.eta[at_(k * n)];
     if (problem.offset) {
@@ -34,7 +34,8 @@ void refresh(const Problem& problem, Iterate& at) {
       std::fill_n(eta, n, 0.0);
     }
     double constant = at.intercept[at_(k)];
-    for (Index j = 0; j < p; ++j) {
+    for (Index c = 0; c < count; ++c) {
+      const Index j = features ? features[c] : c;
       const double b = at.coef[at_(j * K + k)];
       if (b != 0.0) constant += problem.Z.add_to(j, b, eta);
     }
@@ -59,10 +60,11 @@ void gradients(const Problem& problem, const Iterate& at, const Index* features,
   }
 }
 
-double objective(const Problem& problem, const Iterate& at) {
+double objective(const Problem& problem, const Iterate& at, const Index* features, Index count) {
   double total = problem.datafit.value(at.eta.data());
   const Index K = problem.outputs();
-  for (Index j = 0; j < problem.cols(); ++j) {
+  for (Index c = 0; c < count; ++c) {
+    const Index j = features ? features[c] : c;
     const double* b = &at.coef[at_(j * K)];
     if (std::any_of(b, b + K, [](double x) { return x != 0.0; })) {
       total += problem.penalty.value(b, j);
@@ -110,7 +112,7 @@ double duality_gap(const Problem& problem, const Iterate& at, const Index* featu
   double best = dual(c_max);
   const double other = problem.datafit.best_scale(at.residual.data(), c_max);
   if (other != c_max) best = std::max(best, dual(other));
-  return objective(problem, at) - best + free_part;
+  return objective(problem, at, features, count) - best + free_part;
 }
 
 }  // namespace taut::solver

@@ -20,6 +20,7 @@ class ElasticNet final : public Penalty {
   double subdiff_distance(const double* b, const double* g, Index j) const override;
   double pull(const double* g, Index j) const override;
   double threshold(Index j) const override;
+  double entry_alpha(const double* g, Index j) const override;
   double conjugate(const double* g, Index j) const override;
   double feasible_scale(const double* g, Index j) const override;
   bool is_free(Index j) const override;

@@ -7,6 +7,9 @@
 
 namespace taut::penalty {
 
+/// alpha_max of a penalty that is (nearly) all ridge is infinite; like glmnet we let it end here.
+inline constexpr double k_least_l1_ratio = 1e-3;
+
 /// One coordinate of a separable penalty that is linear-quadratic on each side of zero:
 ///
 ///   pen(u) = l1 |u| + l2 u^2 / 2   for lower <= u <= upper,   lower <= 0 <= upper.
@@ -45,8 +48,12 @@ class Penalty {
   /// A zero row stays zero while pull(g, j) <= threshold(j). pull is homogeneous of degree one in g
   /// and at most the Euclidean norm of g, which is what screening bounds rest on.
   virtual double pull(const double* g, Index j) const = 0;
-  /// alpha times what alpha_max divides by; infinite for a feature that never enters.
+  /// Proportional to alpha; infinite for a feature that never enters.
   virtual double threshold(Index j) const = 0;
+
+  /// Smallest alpha at which a zero row with gradient g stays zero; alpha_max is the largest of
+  /// these over the features. 0 for features that are free or excluded.
+  virtual double entry_alpha(const double* g, Index j) const = 0;
 
   /// sup_u -g'u - pen_j(u): the penalty's part of the dual objective, +inf where unbounded.
   virtual double conjugate(const double* g, Index j) const = 0;

@@ -55,10 +55,10 @@ class ActiveSetQP {
 
  private:
   double coordinate_violation(Index a) const;
-  double sweep(const std::vector<Index>& coordinates);
-  void move(Index a, double delta);
+  void sweep(const std::vector<Index>& coordinates);
   void sync_factor();
-  bool newton_step(int n_threads);
+  void release(Index i);
+  Index newton(int n_threads);
 
   Index size_ = 0;
   Index ld_ = 0;
@@ -68,7 +68,8 @@ class ActiveSetQP {
   std::vector<Index> support_;   ///< coordinates in the factor, in its order
   std::vector<Index> position_;  ///< place in support_ or -1
   std::vector<double> factor_l2_;  ///< l2 with which each coordinate was factored
-  std::vector<double> step_, change_;
+  std::vector<double> change_;     ///< scratch of newton(): zero between calls
+  Index removals_ = 0;             ///< since the factor was last built from the Gram
 };
 
 }  // namespace taut::solver

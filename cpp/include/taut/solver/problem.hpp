@@ -34,19 +34,20 @@ struct Iterate {
   std::vector<double> eta;        ///< n x K, column-major
   std::vector<double> residual;   ///< n x K, -l'(eta)
 
-  /// The zero model: no coefficients, no intercept.
+  /// The zero model: no coefficients, no intercept; eta is the offset.
   static Iterate zero(const Problem& problem);
 };
 
-/// eta = offset + intercept + Z coef and the residual, from scratch. O(nnz of the active columns).
-void refresh(const Problem& problem, Iterate& at);
+/// eta = offset + intercept + Z coef and the residual, from scratch, given that coefficients outside
+/// of the listed features (null: 0 .. count-1) are zero. O(nnz of the active columns).
+void refresh(const Problem& problem, Iterate& at, const Index* features, Index count);
 
 /// out[c * K + k] = -z_j'(s r_k): gradients of the datafit for the listed features (all when null).
 void gradients(const Problem& problem, const Iterate& at, const Index* features, Index count,
                double* out);
 
-/// F + penalty at the iterate.
-double objective(const Problem& problem, const Iterate& at);
+/// F + penalty at the iterate, coefficients outside of the listed features being zero.
+double objective(const Problem& problem, const Iterate& at, const Index* features, Index count);
 
 /// Primal minus dual objective, the dual point being the residual scaled until it is feasible for
 /// the listed features; `grad` holds their gradients as `gradients` gives them. It bounds the
