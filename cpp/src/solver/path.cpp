@@ -15,6 +15,7 @@
 #include "taut/solver/gram_quadratic.hpp"
 #include "taut/solver/inner_solver.hpp"
 #include "taut/solver/problem.hpp"
+#include "taut/solver/prox_newton.hpp"
 #include "taut/solver/reduction.hpp"
 
 namespace taut::solver {
@@ -192,6 +193,7 @@ class Driver {
 };
 
 std::unique_ptr<InnerSolver> make_inner(const Problem& problem, const PathOptions&) {
+  if (!problem.datafit.is_quadratic()) return std::make_unique<ProxNewton>(problem);
   return std::make_unique<GramQuadratic>(problem);
 }
 

@@ -30,6 +30,9 @@ class Datafit {
   /// True if F is quadratic with Hessian diag(s), so that one Gram matrix serves a whole path.
   virtual bool is_quadratic() const { return false; }
 
+  /// True if adding a constant to a row of eta changes nothing (the symmetric multinomial form).
+  virtual bool is_shift_invariant() const { return false; }
+
   virtual double value(const double* eta) const = 0;
   virtual void residual(const double* eta, double* r) const = 0;
 

@@ -21,6 +21,7 @@ class Multinomial final : public Datafit {
   Multinomial(Index rows, Index classes, const double* Y, const double* weights)
       : Datafit(rows, classes, weights), Y_(Y) {}
 
+  bool is_shift_invariant() const override { return true; }
   double value(const double* eta) const override;
   void residual(const double* eta, double* r) const override;
   double evaluate(const double* eta, double* r) const override;
