@@ -10,6 +10,7 @@
 #include "taut/datafit/quadratic.hpp"
 #include "taut/design/dense.hpp"
 #include "taut/design/standardized.hpp"
+#include "taut/solver/coordinate_descent.hpp"
 #include "taut/linalg/kernels.hpp"
 #include "taut/solver/gradient_bounds.hpp"
 #include "taut/solver/gram_quadratic.hpp"
@@ -191,7 +192,8 @@ class Driver {
   Index rounds_ = 0;
 };
 
-std::unique_ptr<InnerSolver> make_inner(const Problem& problem, const PathOptions&) {
+std::unique_ptr<InnerSolver> make_inner(const Problem& problem, const PathOptions& options) {
+  if (options.route == Route::naive) return std::make_unique<CoordinateDescent>(problem);
   return std::make_unique<GramQuadratic>(problem);
 }
 
