@@ -10,12 +10,14 @@
 #include "taut/datafit/quadratic.hpp"
 #include "taut/design/dense.hpp"
 #include "taut/design/standardized.hpp"
+#include "taut/solver/automatic_quadratic.hpp"
 #include "taut/solver/coordinate_descent.hpp"
 #include "taut/linalg/kernels.hpp"
 #include "taut/solver/gradient_bounds.hpp"
 #include "taut/solver/gram_quadratic.hpp"
 #include "taut/solver/inner_solver.hpp"
 #include "taut/solver/problem.hpp"
+#include "taut/solver/prox_newton.hpp"
 #include "taut/solver/reduction.hpp"
 
 namespace taut::solver {
@@ -193,8 +195,10 @@ class Driver {
 };
 
 std::unique_ptr<InnerSolver> make_inner(const Problem& problem, const PathOptions& options) {
+  if (!problem.datafit.is_quadratic()) return std::make_unique<ProxNewton>(problem);
+  if (options.route == Route::gram) return std::make_unique<GramQuadratic>(problem);
   if (options.route == Route::naive) return std::make_unique<CoordinateDescent>(problem);
-  return std::make_unique<GramQuadratic>(problem);
+  return std::make_unique<AutomaticQuadratic>(problem);
 }
 
 /// Fits the intercept alone (Newton; one step for a quadratic) at zero coefficients.

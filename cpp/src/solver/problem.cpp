@@ -75,6 +75,11 @@ double objective(const Problem& problem, const Iterate& at, const Index* feature
 
 double duality_gap(const Problem& problem, const Iterate& at, const Index* features, Index count,
                    const double* grad) {
+  return duality_gap(problem, at, features, count, grad, objective(problem, at, features, count));
+}
+
+double duality_gap(const Problem& problem, const Iterate& at, const Index* features, Index count,
+                   const double* grad, double primal) {
   const Index n = problem.rows(), K = problem.outputs();
   const penalty::Penalty& penalty = problem.penalty;
   const double* s = problem.datafit.weights();
@@ -112,7 +117,7 @@ double duality_gap(const Problem& problem, const Iterate& at, const Index* featu
   double best = dual(c_max);
   const double other = problem.datafit.best_scale(at.residual.data(), c_max);
   if (other != c_max) best = std::max(best, dual(other));
-  return objective(problem, at, features, count) - best + free_part;
+  return primal - best + free_part;
 }
 
 }  // namespace taut::solver

@@ -30,8 +30,17 @@ class Datafit {
   /// True if F is quadratic with Hessian diag(s), so that one Gram matrix serves a whole path.
   virtual bool is_quadratic() const { return false; }
 
+  /// True if adding a constant to a row of eta changes nothing (the symmetric multinomial form).
+  virtual bool is_shift_invariant() const { return false; }
+
   virtual double value(const double* eta) const = 0;
   virtual void residual(const double* eta, double* r) const = 0;
+
+  /// Both at once: the residual into r, the value returned.
+  virtual double evaluate(const double* eta, double* r) const {
+    residual(eta, r);
+    return value(eta);
+  }
 
   /// The datafit's part of the dual objective at v = c s r: -F*(-v), taken at residual r.
   /// With offset o the caller subtracts v'o.

@@ -57,4 +57,8 @@ double objective(const Problem& problem, const Iterate& at, const Index* feature
 double duality_gap(const Problem& problem, const Iterate& at, const Index* features, Index count,
                    const double* grad);
 
+/// The same for a caller who knows the objective at the iterate: no pass over eta.
+double duality_gap(const Problem& problem, const Iterate& at, const Index* features, Index count,
+                   const double* grad, double primal);
+
 }  // namespace taut::solver
