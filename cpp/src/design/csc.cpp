@@ -19,6 +19,15 @@ double Csc<T, I>::dot(Index j, const double* v) const {
 }
 
 template <class T, class I>
+double Csc<T, I>::weighted_dot(Index j, const double* h, const double* v) const {
+  double total = 0.0;
+  for (I e = X_.ptr[j]; e < X_.ptr[j + 1]; ++e) {
+    total += h[X_.idx[e]] * static_cast<double>(X_.val[e]) * v[X_.idx[e]];
+  }
+  return total;
+}
+
+template <class T, class I>
 void Csc<T, I>::axpy(Index j, double a, double* v) const {
   for (I e = X_.ptr[j]; e < X_.ptr[j + 1]; ++e) {
     v[X_.idx[e]] += a * static_cast<double>(X_.val[e]);
@@ -31,6 +40,15 @@ void Csc<T, I>::copy_rows(Index j, Index begin, Index end, double* out) const {
   for (I e = X_.ptr[j]; e < X_.ptr[j + 1]; ++e) {
     const Index i = static_cast<Index>(X_.idx[e]);
     if (i >= begin && i < end) out[i - begin] = static_cast<double>(X_.val[e]);
+  }
+}
+
+template <class T, class I>
+void Csc<T, I>::append_entries(Index j, std::vector<double>& val,
+                               std::vector<std::int32_t>& idx) const {
+  for (I e = X_.ptr[j]; e < X_.ptr[j + 1]; ++e) {
+    val.push_back(static_cast<double>(X_.val[e]));
+    idx.push_back(static_cast<std::int32_t>(X_.idx[e]));
   }
 }
 

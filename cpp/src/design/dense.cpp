@@ -13,6 +13,11 @@ double Dense<T>::dot(Index j, const double* v) const {
 }
 
 template <class T>
+double Dense<T>::weighted_dot(Index j, const double* h, const double* v) const {
+  return linalg::weighted_dot(h, X_.col(j), v, rows());
+}
+
+template <class T>
 void Dense<T>::axpy(Index j, double a, double* v) const {
   linalg::axpy(a, X_.col(j), v, rows());
 }
@@ -20,6 +25,16 @@ void Dense<T>::axpy(Index j, double a, double* v) const {
 template <class T>
 void Dense<T>::copy_rows(Index j, Index begin, Index end, double* out) const {
   std::copy(X_.col(j) + begin, X_.col(j) + end, out);
+}
+
+template <class T>
+void Dense<T>::append_entries(Index j, std::vector<double>& val,
+                              std::vector<std::int32_t>& idx) const {
+  for (Index i = 0; i < rows(); ++i) {
+    if (X_.col(j)[i] == T(0)) continue;
+    val.push_back(static_cast<double>(X_.col(j)[i]));
+    idx.push_back(static_cast<std::int32_t>(i));
+  }
 }
 
 template <class T>

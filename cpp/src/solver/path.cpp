@@ -10,6 +10,8 @@
 #include "taut/datafit/quadratic.hpp"
 #include "taut/design/dense.hpp"
 #include "taut/design/standardized.hpp"
+#include "taut/solver/automatic_quadratic.hpp"
+#include "taut/solver/coordinate_descent.hpp"
 #include "taut/linalg/kernels.hpp"
 #include "taut/solver/gradient_bounds.hpp"
 #include "taut/solver/gram_quadratic.hpp"
@@ -192,9 +194,11 @@ class Driver {
   Index rounds_ = 0;
 };
 
-std::unique_ptr<InnerSolver> make_inner(const Problem& problem, const PathOptions&) {
+std::unique_ptr<InnerSolver> make_inner(const Problem& problem, const PathOptions& options) {
   if (!problem.datafit.is_quadratic()) return std::make_unique<ProxNewton>(problem);
-  return std::make_unique<GramQuadratic>(problem);
+  if (options.route == Route::gram) return std::make_unique<GramQuadratic>(problem);
+  if (options.route == Route::naive) return std::make_unique<CoordinateDescent>(problem);
+  return std::make_unique<AutomaticQuadratic>(problem);
 }
 
 /// Fits the intercept alone (Newton; one step for a quadratic) at zero coefficients.

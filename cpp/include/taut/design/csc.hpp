@@ -19,8 +19,11 @@ class Csc final : public Design {
     return static_cast<Index>(X_.ptr[j + 1] - X_.ptr[j]);
   }
   double dot(Index j, const double* v) const override;
+  double weighted_dot(Index j, const double* h, const double* v) const override;
   void axpy(Index j, double a, double* v) const override;
   void copy_rows(Index j, Index begin, Index end, double* out) const override;
+  void append_entries(Index j, std::vector<double>& val,
+                      std::vector<std::int32_t>& idx) const override;
   ColumnScan scan(Index j, const double* s, const double* u) const override;
   double centred_square(Index j, const double* s, double center) const override;
 

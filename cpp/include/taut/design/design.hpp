@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "taut/core/types.hpp"
 
 namespace taut::design {
@@ -34,11 +37,18 @@ class Design {
   /// x_j'v.
   virtual double dot(Index j, const double* v) const = 0;
 
+  /// sum_i h_i x_ij v_i.
+  virtual double weighted_dot(Index j, const double* h, const double* v) const = 0;
+
   /// v += a x_j.
   virtual void axpy(Index j, double a, double* v) const = 0;
 
   /// Rows begin .. end of column j, written densely.
   virtual void copy_rows(Index j, Index begin, Index end, double* out) const = 0;
+
+  /// Appends the nonzero entries of column j and their rows.
+  virtual void append_entries(Index j, std::vector<double>& val,
+                              std::vector<std::int32_t>& idx) const = 0;
 
   /// Weighted moments and x_j'u in one pass.
   virtual ColumnScan scan(Index j, const double* s, const double* u) const = 0;

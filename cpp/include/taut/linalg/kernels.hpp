@@ -34,15 +34,18 @@ inline void axpy(double a, const T* __restrict x, double* __restrict v, Index n)
 }
 
 /// sum_i s_i a_i b_i.
-inline double weighted_dot(const double* s, const double* a, const double* b, Index n) {
+template <class T>
+inline double weighted_dot(const double* s, const T* a, const double* b, Index n) {
   constexpr Index k_lanes = 8;
   double acc[k_lanes] = {};
   Index i = 0;
   for (; i + k_lanes <= n; i += k_lanes) {
-    for (Index t = 0; t < k_lanes; ++t) acc[t] += s[i + t] * a[i + t] * b[i + t];
+    for (Index t = 0; t < k_lanes; ++t) {
+      acc[t] += s[i + t] * static_cast<double>(a[i + t]) * b[i + t];
+    }
   }
   double tail = 0.0;
-  for (; i < n; ++i) tail += s[i] * a[i] * b[i];
+  for (; i < n; ++i) tail += s[i] * static_cast<double>(a[i]) * b[i];
   for (Index width = k_lanes / 2; width > 0; width /= 2) {
     for (Index t = 0; t < width; ++t) acc[t] += acc[t + width];
   }

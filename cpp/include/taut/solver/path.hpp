@@ -21,7 +21,6 @@ struct PathOptions {
   std::vector<double> alphas;  ///< in this order; empty: n_alphas from alpha_max to eps * alpha_max
   Index n_alphas = 100;
   double eps = 1e-3;
-  double l1_ratio = 1.0;  ///< alpha_max divides by max(l1_ratio, 1e-3), as glmnet does
   bool fit_intercept = true;
   bool standardize = false;
   double tol = 1e-6;  ///< relative to the loss of the null model
