@@ -32,7 +32,7 @@ constexpr Index k_least_steps = 5;
 constexpr Index k_growth = 100;
 
 /// Inner problems are solved to this share of the gap that the whole problem may have.
-constexpr double k_inner_share = 0.3;
+constexpr double k_inner_share = 0.7;
 
 /// A null model with unpenalised features is fitted to this share of the null loss.
 constexpr double k_null_accuracy = 1e-14;
