@@ -89,30 +89,29 @@ void CoordinateDescent::sweep(const std::vector<Index>& slots) {
   }
 }
 
-/// out = Z_S' S Z_S v.
+/// out = Z_S' S Z_S v for the support last given to newton(). A centred column has z'S 1 = 0, so the
+/// constant that centring adds to Z v needs no product of its own: out_j gains mean_j times it.
 void CoordinateDescent::apply_normal(const std::vector<Index>& slots, const std::vector<double>& v,
                                      std::vector<double>& out) {
   const design::Design& X = problem_.Z.raw();
+  const std::size_t m = slots.size();
   double* product = product_.data();
   std::fill(product_.begin(), product_.end(), 0.0);
   double constant = 0.0;
-  for (std::size_t a = 0; a < slots.size(); ++a) {
-    const Slot& slot = slots_[at_(slots[a])];
-    const double raw = v[a] * slot.inverse_scale;
+  for (std::size_t a = 0; a < m; ++a) {
     if (sparse_) {
-      packed_.axpy(slot.column, raw, product);
+      support_.axpy(static_cast<Index>(a), v[a], product);
     } else {
-      X.axpy(slot.column, raw, product);
+      X.axpy(slots_[at_(slots[a])].column, v[a] * scales_[a], product);
     }
-    constant -= raw * slot.mean;
+    constant -= v[a] * means_[a];
   }
   const double* s = problem_.Z.weights();
   for (Index i = 0; i < problem_.rows(); ++i) product[i] *= s[i];
-  for (std::size_t a = 0; a < slots.size(); ++a) {
-    const Slot& slot = slots_[at_(slots[a])];
-    const double raw = sparse_ ? packed_.dot(slot.column, product) : X.dot(slot.column, product);
-    // sum_i s_i (Z v)_i = 0 for centred columns, as in gradient().
-    out[a] = (raw + constant * slot.mean) * slot.inverse_scale;
+  for (std::size_t a = 0; a < m; ++a) {
+    out[a] = sparse_ ? support_.dot(static_cast<Index>(a), product)
+                     : X.dot(slots_[at_(slots[a])].column, product) * scales_[a];
+    out[a] += constant * means_[a];
   }
 }
 
@@ -134,8 +133,14 @@ double CoordinateDescent::support_objective(const std::vector<Index>& slots) con
 void CoordinateDescent::newton(const std::vector<Index>& slots) {
   const std::size_t m = slots.size();
   std::vector<double> rest(m), diagonal(m), step(m, 0.0), search(m), image(m);
+  support_.clear();
+  scales_.resize(m);
+  means_.resize(m);
   for (std::size_t a = 0; a < m; ++a) {
     const Slot& slot = slots_[at_(slots[a])];
+    if (sparse_) support_.append(packed_, slot.column, slot.inverse_scale);
+    scales_[a] = slot.inverse_scale;
+    means_[a] = slot.mean * slot.inverse_scale;
     rest[a] = -gradient(slot) - slot.piece.l1 * sign(slot.coef) - slot.piece.l2 * slot.coef;
     diagonal[a] = slot.curvature + slot.piece.l2;
   }

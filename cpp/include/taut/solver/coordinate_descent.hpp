@@ -57,6 +57,8 @@ class CoordinateDescent final : public InnerSolver {
   double uniform_ = 0.0;          ///< the common weight, 0 if weights differ
   std::vector<double> residual_;  ///< without its constant part
   double constant_ = 0.0;         ///< true residual = residual_ + constant_
+  design::PackedColumns support_;       ///< columns of the support, scaled: newton()'s matrix
+  std::vector<double> scales_, means_;  ///< of the support
   std::vector<double> product_;   ///< scratch of length n
   std::vector<double> grad_;      ///< scratch of gap()
 };
