@@ -329,6 +329,11 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
         intercepts[k] -= Z.mean(j) * coefs[k * p + j];
       }
     }
+    if (problem.fit_intercept && datafit.is_shift_invariant()) {
+      double mean = 0.0;
+      for (Index k = 0; k < K; ++k) mean += intercepts[k] / static_cast<double>(K);
+      for (Index k = 0; k < K; ++k) intercepts[k] -= mean;
+    }
     const double loss = solved.datafit.value(at.eta.data()) + shift;
     const double explained = report.null_loss > 0.0 ? 1.0 - loss / report.null_loss : 0.0;
     const Index active = driver.active(at);

@@ -90,7 +90,13 @@ double duality_gap(const Problem& problem, const Iterate& at, const Index* featu
     const Index j = features ? features[c] : c;
     const double* g = grad + c * K;
     if (penalty.is_free(j)) {
-      for (Index k = 0; k < K; ++k) free_part += std::abs(g[k] * at.coef[at_(j * K + k)]);
+      // The error is |g| times the distance to the solution, for which the coefficient stands in,
+      // or a generous Newton step where that is larger (a coefficient not fitted yet).
+      const double norm = problem.Z.norm(j), newton = norm > 0.0 ? 10.0 / (norm * norm) : 0.0;
+      for (Index k = 0; k < K; ++k) {
+        const double size = std::max(std::abs(at.coef[at_(j * K + k)]), newton * std::abs(g[k]));
+        free_part += std::abs(g[k]) * size;
+      }
     } else {
       c_max = std::min(c_max, penalty.feasible_scale(g, j));
     }
