@@ -123,10 +123,7 @@ void ProxNewton::update_gradient(const Iterate& at, Index first) {
   parallel_blocks(count() - first, k_feature_block, threads_for(work, problem_.n_threads),
                   [&](Index begin, Index end) {
     for (Index c = first + begin; c < first + end; ++c) {
-      for (Index k = 0; k < K; ++k) {
-        grad_[at_(c * K + k)] =
-            problem_.Z.dot(features_[at_(c)], &u_[at_(k * n)], sums_[at_(k)]);
-      }
+      problem_.Z.dots(features_[at_(c)], u_.data(), sums_.data(), K, &grad_[at_(c * K)]);
     }
   });
   known_ = count();
@@ -148,16 +145,6 @@ double ProxNewton::size(const Iterate& at) const {
   double total = 0.0;
   for (Index j : features_) {
     for (Index k = 0; k < K; ++k) total += std::abs(at.coef[at_(j * K + k)]);
-  }
-  return total;
-}
-
-double ProxNewton::penalty_value(const Iterate& at) const {
-  const Index K = width();
-  double total = 0.0;
-  for (Index j : features_) {
-    const double* b = &at.coef[at_(j * K)];
-    if (any_nonzero(b, K)) total += problem_.penalty.value(b, j);
   }
   return total;
 }
@@ -366,7 +353,8 @@ bool ProxNewton::line_search(Iterate& at, Step& step) {
   const Index m = hessian_.size();
 
   // Coordinates that move, by output; and the rows they belong to.
-  std::vector<std::vector<Index>> moving(at_(K));
+  std::vector<std::vector<Index>> moving(at_(K)), moving_feature(at_(K));
+  std::vector<std::vector<double>> moving_change(at_(K));
   std::vector<Index> rows;
   double slope = 0.0, work = 0.0;
   for (Index k = 0; k < K; ++k) slope += grad0_[at_(k)] * change0_[at_(k)];
@@ -376,6 +364,8 @@ bool ProxNewton::line_search(Iterate& at, Step& step) {
     if (!std::isfinite(d)) return false;
     const Coordinate& c = coordinates[at_(a)];
     moving[at_(c.output)].push_back(a);
+    moving_feature[at_(c.output)].push_back(c.feature);
+    moving_change[at_(c.output)].push_back(d);
     rows.push_back(c.feature);
     slope += grad_[at_(slot_[at_(c.feature)] * K + c.output)] * d;
     work += static_cast<double>(n);
@@ -386,10 +376,10 @@ bool ProxNewton::line_search(Iterate& at, Step& step) {
   parallel_for(K, threads_for(work, problem_.n_threads), [&](Index k) {
     double* d = &direction_[at_(k * n)];
     std::fill_n(d, n, 0.0);
-    double constant = change0_[at_(k)];
-    for (Index a : moving[at_(k)]) {
-      constant += problem_.Z.add_to(coordinates[at_(a)].feature, change_[at_(a)], d);
-    }
+    const double constant =
+        change0_[at_(k)] + problem_.Z.add_to(moving_feature[at_(k)].data(),
+                                             moving_change[at_(k)].data(),
+                                             static_cast<Index>(moving_feature[at_(k)].size()), d);
     for (Index i = 0; i < n; ++i) d[i] += constant;
   });
 
@@ -518,6 +508,8 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
   const auto finish = [&] {
     centre(at);
     residual_ = at.residual;
+    report.grad = grad_.data();
+    report.value = value_;
     return report;
   };
   while (true) {
@@ -535,7 +527,7 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
       }
       ++counters_.gaps;
       report.gap = duality_gap(problem_, at, features_.data(), count(), grad_.data(),
-                               value_ + penalty_value(at));
+                               value_ + penalty_value(problem_, at, features_.data(), count()));
       if (worst > 0.0) gap_ratio_ = std::clamp(report.gap / (worst * scale), 1e-3, 2.0);
       report.converged = report.gap <= target;
       if (report.converged || last) return finish();

@@ -55,7 +55,6 @@ class ProxNewton final : public InnerSolver {
   void update_gradient(const Iterate& at, Index first);
   double violation(const Iterate& at) const;
   double size(const Iterate& at) const;
-  double penalty_value(const Iterate& at) const;
   double intercept_slope() const;
   void polish_intercept(Iterate& at);
   bool model_pays(double expected_gap, double target) const;
