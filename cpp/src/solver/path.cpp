@@ -205,7 +205,9 @@ class Driver {
 };
 
 std::unique_ptr<InnerSolver> make_inner(const Problem& problem, const PathOptions& options) {
-  if (!problem.datafit.is_quadratic()) return std::make_unique<ProxNewton>(problem);
+  if (!problem.datafit.is_quadratic()) {
+    return std::make_unique<ProxNewton>(problem, options.route == Route::naive);
+  }
   if (options.route == Route::gram) return std::make_unique<GramQuadratic>(problem);
   if (options.route == Route::naive) return std::make_unique<CoordinateDescent>(problem);
   return std::make_unique<AutomaticQuadratic>(problem);
