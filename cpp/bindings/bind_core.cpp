@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "array.hpp"
+#include "monitor.hpp"
+#include "taut/core/parallel.hpp"
+#include "taut/core/philox.hpp"
+
+namespace {
+
+using taut::Index;
+using taut::Philox;
+
+/// Fills an array of n values from one stream with the GIL released.
+template <class T, class Draw>
+py::array_t<T> philox_fill(std::uint64_t k0, std::uint64_t k1, std::uint64_t stream, Index n,
+                           Draw draw) {
+  if (n < 0) throw py::value_error("n must be >= 0, got " + std::to_string(n) + ".");
+  py::array_t<T> out(n);
+  T* data = out.mutable_data();
+  Philox philox({k0, k1}, stream);
+  {
+    py::gil_scoped_release release;
+    for (Index i = 0; i < n; ++i) data[i] = draw(philox);
+  }
+  return out;
+}
+
+/// Draws and drops numbers for `seconds`, polling as a kernel does. Shows without any solver that
+/// interrupts, progress and errors of a callback cross the boundary.
+std::uint64_t burn(double seconds, const py::object& callback) {
+  taut::bindings::PyMonitor monitor{callback};
+  const auto start = std::chrono::steady_clock::now();
+  Philox philox({1, 2});
+  std::uint64_t sum = 0;
+  taut::Progress progress;
+  py::gil_scoped_release release;
+  double elapsed = 0.0;
+  while (elapsed < seconds) {
+    for (int i = 0; i < 10000; ++i) sum += philox.next();
+    ++progress.step;
+    monitor.poll(progress);
+    elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  return sum;
+}
+
+}  // namespace
+
+void bind_core(py::module_& m) {
+  m.def("max_threads", &taut::max_threads,
+        "Threads that machine and environment offer; 1 in a build without OpenMP.");
+  m.def("effective_threads", &taut::effective_threads, py::arg("requested"),
+        "Threads that a kernel gets: 1 inside a parallel region and in a child forked after one.");
+
+  m.def(
+      "philox_uint64",
+      [](std::uint64_t k0, std::uint64_t k1, std::uint64_t stream, Index n) {
+        return philox_fill<std::uint64_t>(k0, k1, stream, n, [](Philox& r) { return r.next(); });
+      },
+      py::arg("k0"), py::arg("k1"), py::arg("stream"), py::arg("n"),
+      "First n words of a Philox4x64-10 stream.");
+  m.def(
+      "philox_uniform",
+      [](std::uint64_t k0, std::uint64_t k1, std::uint64_t stream, Index n) {
+        return philox_fill<double>(k0, k1, stream, n, [](Philox& r) { return r.uniform(); });
+      },
+      py::arg("k0"), py::arg("k1"), py::arg("stream"), py::arg("n"),
+      "First n doubles on [0, 1) of a Philox4x64-10 stream.");
+  m.def(
+      "philox_normal",
+      [](std::uint64_t k0, std::uint64_t k1, std::uint64_t stream, Index n) {
+        return philox_fill<double>(k0, k1, stream, n, [](Philox& r) { return r.normal(); });
+      },
+      py::arg("k0"), py::arg("k1"), py::arg("stream"), py::arg("n"),
+      "First n standard normals of a Philox4x64-10 stream.");
+  m.def(
+      "philox_below",
+      [](std::uint64_t k0, std::uint64_t k1, std::uint64_t stream, Index n, Index bound) {
+        if (bound < 1) {
+          throw py::value_error("bound must be >= 1, got " + std::to_string(bound) + ".");
+        }
+        return philox_fill<std::int64_t>(k0, k1, stream, n,
+                                         [bound](Philox& r) { return r.below(bound); });
+      },
+      py::arg("k0"), py::arg("k1"), py::arg("stream"), py::arg("n"), py::arg("bound"),
+      "First n integers on 0 .. bound-1 of a Philox4x64-10 stream.");
+
+  m.def("burn", &burn, py::arg("seconds"), py::arg("callback") = py::none(),
+        "Compute for a while, polling the monitor as kernels do; for tests of interruption.");
+}
