@@ -116,8 +116,8 @@ CscView<T, I> csc_view(const py::tuple& parts, const std::string& name) {
   }
   if (low < 0 || static_cast<Index>(high) >= rows) {
     throw py::value_error(name + ".indices must lie in 0 .. " + std::to_string(rows - 1) +
-                          ", got values in " + std::to_string(low) + " .. " +
-                          std::to_string(high) + ".");
+                          ", got values in " + std::to_string(low) + " .. " + std::to_string(high) +
+                          ".");
   }
   return view;
 }

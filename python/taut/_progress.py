@@ -58,9 +58,9 @@ def progress_bar(
     backend = _backend()
     if backend is None:
         raise OptionalDependencyError("A progress bar", "rich (or tqdm)", "cli")
-    with _rich_bar(total, description) if backend == "rich" else _tqdm_bar(
-        total, description
-    ) as bar:
+    with (
+        _rich_bar(total, description) if backend == "rich" else _tqdm_bar(total, description) as bar
+    ):
         yield bar
 
 

@@ -26,7 +26,9 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 MatrixLike: TypeAlias = Any
 
 #: Seed of anything random.
-RandomState: TypeAlias = "None | int | np.integer[Any] | np.random.Generator | np.random.RandomState"
+RandomState: TypeAlias = (
+    "int | np.integer[Any] | np.random.Generator | np.random.RandomState | None"
+)
 
 
 class ProgressInfo(TypedDict):
