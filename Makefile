@@ -11,7 +11,6 @@
 #   make cpp-bench micro-benchmarks of the C++ library (google-benchmark)
 #   make bench     benchmarks against other packages
 #   make wheel     wheel in dist/
-#   make stubs     regenerate python/taut/_core.pyi
 
 PYTHON ?= python3
 TEST_ARGS ?=
@@ -23,7 +22,7 @@ DEV_VARIANT ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && echo v3 || ech
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test dev lint format cpp-test cpp-bench bench wheel stubs clean
+.PHONY: help demo test dev lint format cpp-test cpp-bench bench wheel clean
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL := -m pip install --quiet
@@ -84,7 +83,7 @@ demo: .venv-demo/.installed
 # Without build isolation, so that the build directory stays valid: first what the build needs.
 .venv/.requirements: pyproject.toml | .venv/.created compiler
 	.venv/bin/python $(PIP_INSTALL) "scikit-build-core>=0.11" "pybind11>=3.0" \
-	  "cmeel-eigen==3.4.1" "cmake>=3.24" ninja pybind11-stubgen
+	  "cmeel-eigen==3.4.1" "cmake>=3.24" ninja
 	PATH="$(CURDIR)/.venv/bin:$$PATH" SKBUILD_CMAKE_DEFINE="TAUT_VARIANTS=$(DEV_VARIANT)" \
 	  .venv/bin/python $(PIP_INSTALL) --no-build-isolation -e ".[test,lint]"
 	@touch $@ .venv/.built
@@ -95,12 +94,6 @@ demo: .venv-demo/.installed
 	@touch $@
 
 dev: .venv/.built
-
-stubs: .venv/.built
-	rm -rf build/stubs
-	.venv/bin/python -m pybind11_stubgen taut._core_$(DEV_VARIANT) -o build/stubs --exit-code \
-	  --numpy-array-use-type-var
-	.venv/bin/python tools/write_stub.py build/stubs/taut/_core_$(DEV_VARIANT).pyi python/taut/_core.pyi
 
 .venv-lint/.installed: pyproject.toml | .venv-lint/.created
 	.venv-lint/bin/python $(PIP_INSTALL) $$($(PYTHON) tools/extra.py lint)

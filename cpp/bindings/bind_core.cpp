@@ -2,6 +2,9 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <type_traits>
+#include <variant>
+#include <vector>
 
 #include "array.hpp"
 #include "monitor.hpp"
@@ -47,6 +50,43 @@ std::uint64_t burn(double seconds, const py::object& callback) {
   return sum;
 }
 
+/// What a kernel sees of a design matrix; shows that nothing was copied.
+py::dict describe_design(const py::object& X) {
+  py::dict out;
+  std::visit(
+      [&out](const auto& view) {
+        using View = std::decay_t<decltype(view)>;
+        out["n_rows"] = view.rows;
+        out["n_cols"] = view.cols;
+        if constexpr (std::is_same_v<View, taut::DenseView<double>> ||
+                      std::is_same_v<View, taut::DenseView<float>>) {
+          out["format"] = "dense";
+          out["address"] = reinterpret_cast<std::uintptr_t>(view.data);
+          out["itemsize"] = sizeof(*view.data);
+          out["ld"] = view.ld;
+        } else {
+          out["format"] = "csc";
+          out["address"] = reinterpret_cast<std::uintptr_t>(view.val);
+          out["itemsize"] = sizeof(*view.val);
+          out["index_itemsize"] = sizeof(*view.idx);
+        }
+      },
+      taut::bindings::design_view(X, "X"));
+  return out;
+}
+
+/// Opens a parallel region of n_blocks small blocks; returns how many threads it was given.
+int open_region(Index n_blocks, int n_threads) {
+  std::vector<std::uint64_t> out(static_cast<std::size_t>(n_blocks < 0 ? 0 : n_blocks));
+  const int given = taut::effective_threads(n_threads);
+  py::gil_scoped_release release;
+  taut::parallel_for(static_cast<Index>(out.size()), n_threads, [&out](Index b) {
+    const auto block = static_cast<std::size_t>(b);
+    out[block] = Philox({1, 2}, block).next();
+  });
+  return given;
+}
+
 }  // namespace
 
 void bind_core(py::module_& m) {
@@ -88,6 +128,10 @@ void bind_core(py::module_& m) {
       py::arg("k0"), py::arg("k1"), py::arg("stream"), py::arg("n"), py::arg("bound"),
       "First n integers on 0 .. bound-1 of a Philox4x64-10 stream.");
 
+  m.def("describe_design", &describe_design, py::arg("X"),
+        "How a kernel sees X: format, shape, address of the first value, leading dimension.");
+  m.def("open_region", &open_region, py::arg("n_blocks"), py::arg("n_threads"),
+        "Run a parallel region; for tests of threads and of forked processes.");
   m.def("burn", &burn, py::arg("seconds"), py::arg("callback") = py::none(),
         "Compute for a while, polling the monitor as kernels do; for tests of interruption.");
 }
