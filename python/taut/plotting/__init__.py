@@ -15,9 +15,9 @@ from taut.plotting._path import PathDisplay
 from taut.plotting._residual import ResidualDisplay
 
 __all__ = [
-    "PathDisplay",
     "CVCurveDisplay",
     "CoefficientDisplay",
-    "ResidualDisplay",
     "ConfusionDisplay",
+    "PathDisplay",
+    "ResidualDisplay",
 ]

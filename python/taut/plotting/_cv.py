@@ -142,13 +142,9 @@ class CVCurveDisplay:
         _style.label_alpha_axis(ax, x)
         ax.set_ylabel(self.loss_name)
         ax.margins(x=0.01)
-        self.alpha_lines_ = _style.mark_alphas(ax, x, self.alpha_min, self.alpha_1se)
+        self.alpha_lines_ = _style.mark_alphas(ax, x, self.alpha_min, self.alpha_1se, inside=True)
         self._mark_points(ax, at, mean, shown)
         _style.tidy(ax)
-        if self.alpha_lines_:
-            ax.legend(
-                handles=list(self.alpha_lines_.values()), frameon=False, fontsize=8.5, loc="best"
-            )
         self.top_axis_ = self._count_axis(ax, at, shown)
         self.ax_, self.figure_ = ax, _style.figure_of(ax)
         return self

@@ -200,14 +200,10 @@ class PathDisplay:
         for panel, k in zip(axes, chosen, strict=True):
             lines.append(self._draw(panel, abscissa, self.coefs[:, k, :], max_labels))
             _style.label_alpha_axis(panel, x)
-            marks.append(_style.mark_alphas(panel, x, self.alpha_min, self.alpha_1se))
+            marks.append(_style.mark_alphas(panel, x, self.alpha_min, self.alpha_1se, inside=False))
             if len(self.classes) > 1:
-                panel.set_title(f"class {_style.shorten(self.classes[k])}", loc="left")
+                panel.set_title(f"class {_style.shorten(self.classes[k])}", loc="left", pad=17)
             _style.tidy(panel)
-            if marks[-1]:
-                panel.legend(
-                    handles=list(marks[-1].values()), frameon=False, fontsize=8.5, loc="upper left"
-                )
         single = len(chosen) == 1
         self.ax_ = axes[0] if single else np.array(axes, dtype=object)
         self.figure_ = _style.figure_of(axes[0])

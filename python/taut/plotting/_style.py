@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taut.exceptions import OptionalDependencyError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -26,10 +28,7 @@ def require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise ImportError(
-            "taut.plotting needs matplotlib, which is not installed. "
-            "Install it with: pip install 'taut[plot]'"
-        ) from error
+        raise OptionalDependencyError("taut.plotting", "matplotlib", "plot") from error
 
 
 def new_axes(n_panels: int = 1, *, width: float = 5.6, height: float = 3.8) -> list[Axes]:
@@ -39,7 +38,7 @@ def new_axes(n_panels: int = 1, *, width: float = 5.6, height: float = 3.8) -> l
 
     n_cols = min(n_panels, 3)
     n_rows = -(-n_panels // n_cols)
-    figure, grid = plt.subplots(
+    _, grid = plt.subplots(
         n_rows,
         n_cols,
         figsize=(width if n_cols == 1 else 4.6 * n_cols, height * n_rows),
@@ -68,10 +67,7 @@ def take_axes(ax: Any, n_panels: int, *, height: float = 3.8) -> list[Axes]:
 
 def figure_of(ax: Axes) -> Figure:
     """Return the figure an axes belongs to."""
-    figure = ax.get_figure()
-    while figure is not None and getattr(figure, "figure", figure) is not figure:
-        figure = figure.figure  # type: ignore[assignment]  # a subfigure knows its figure
-    return figure  # type: ignore[return-value]
+    return ax.get_figure()
 
 
 def tidy(ax: Axes, *, grid: str | None = "y") -> None:
@@ -90,7 +86,7 @@ def tidy(ax: Axes, *, grid: str | None = "y") -> None:
     ax.title.set_color(INK)
     ax.set_axisbelow(True)
     if grid is not None:
-        ax.grid(axis=grid, color="#EBEBEB", linewidth=0.7)  # type: ignore[arg-type]
+        ax.grid(axis=grid, color="#EBEBEB", linewidth=0.7)
 
 
 def shorten(name: object, length: int = 26) -> str:
@@ -149,21 +145,31 @@ def label_alpha_axis(ax: Axes, x: str) -> None:
 
 
 def mark_alphas(
-    ax: Axes, x: str, alpha_min: float | None, alpha_1se: float | None, *, label: bool = True
+    ax: Axes, x: str, alpha_min: float | None, alpha_1se: float | None, *, inside: bool
 ) -> dict[str, Any]:
-    """Draw the vertical lines of the two usual choices of the penalty."""
+    """Draw the vertical lines of the two usual choices of the penalty, named at the top.
+
+    The names point away from each other, so that they stay apart however close the lines are.
+    """
     lines: dict[str, Any] = {}
     for key, alpha, style in (("1se", alpha_1se, (0, (4, 2))), ("min", alpha_min, (0, (1, 1.5)))):
         if alpha is None or not alpha > 0:
             continue
-        text = "minimum" if key == "min" else "1 standard error"
+        at = float(alpha_axis(np.asarray([alpha], dtype=float), x)[0])
+        text = "minimum" if key == "min" else "1 SE"
         lines[key] = ax.axvline(
-            float(alpha_axis(np.asarray([alpha], dtype=float), x)[0]),
+            at, color=INK, linewidth=1.1, linestyle=style, zorder=1.5, label=text
+        )
+        ax.annotate(
+            text,
+            xy=(at, 1.0),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(3 if key == "min" else -3, -3 if inside else 3),
+            textcoords="offset points",
+            ha="left" if key == "min" else "right",
+            va="top" if inside else "bottom",
+            fontsize=8.5,
             color=INK,
-            linewidth=1.1,
-            linestyle=style,
-            zorder=1.5,
-            label=text if label else "_" + text,
         )
     return lines
 
