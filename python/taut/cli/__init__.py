@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"taut: {one_line(error)}", file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:
-        print("taut: stopped; the report was not written", file=sys.stderr)
+        print("taut: stopped; no unfinished report was written", file=sys.stderr)
         return EXIT_INTERRUPTED
     return 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,6 @@ MODEL_NAMES = {
     "logistic": "Logistic Lasso",
     "multinomial": "Multinomial Lasso",
 }
-STEPS = ("reading", "holding out rows", "screening", "cross-validating", "writing the report")
 
 
 @dataclass(frozen=True)
@@ -126,17 +124,15 @@ def choose_model(table: Table, options: Options) -> str:
     return model
 
 
-def fit_table(
-    table: Table, options: Options, step: Callable[[str], None] = lambda _: None
-) -> FitResult:
+def fit_table(table: Table, options: Options, *, progress: bool = False) -> FitResult:
     """Hold out rows, screen, cross-validate, refit and score.
 
     Parameters
     ----------
     table : Table
     options : Options
-    step : callable
-        Called with one of :data:`STEPS` when that part begins.
+    progress : bool, default=False
+        Show a bar during cross-validation.
 
     Raises
     ------
@@ -145,16 +141,13 @@ def fit_table(
     """
     start = time.perf_counter()
     model = choose_model(table, options)
-    step("holding out rows")
     train, test = _split(table, options)
     X_train, X_test = table.X.iloc[train], table.X.iloc[test]
     y_train, y_test = table.y[train], table.y[test]
     X_train, X_test, n_filled = _fill(X_train, X_test)
     X_train, X_test, constant = _drop_constant(X_train, X_test)
-    step("screening")
     X_train, X_test, screened = _screen(X_train, X_test, options.vif)
-    step("cross-validating")
-    estimator, notes = _cross_validate(model, X_train, y_train, options)
+    estimator, notes = _cross_validate(model, X_train, y_train, options, progress)
     y_pred = np.asarray(estimator.predict(X_test))
     return FitResult(
         table=table,
@@ -250,7 +243,7 @@ def _screen(
 
 
 def _cross_validate(
-    model: str, X: pd.DataFrame, y: NDArray[Any], options: Options
+    model: str, X: pd.DataFrame, y: NDArray[Any], options: Options, progress: bool
 ) -> tuple[Any, list[str]]:
     from sklearn.model_selection import KFold, StratifiedKFold
 
@@ -263,6 +256,7 @@ def _cross_validate(
         "standardize": True,
         "n_jobs": options.n_jobs,
         "random_state": options.seed,
+        "progress": progress,
     }
     if model == "elasticnet":
         settings["l1_ratio"] = 0.5 if options.l1_ratio is None else options.l1_ratio
@@ -279,7 +273,10 @@ def _cross_validate(
     estimator = getattr(linear_model, classes[model])(**settings)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        estimator.fit(X, y)
+        try:
+            estimator.fit(X, y)
+        except ValueError as error:  # what the estimator says about the data, in one line
+            raise UsageError(f"cannot fit this table: {error}") from error
     # a warning belongs into the report, once, not between the progress bar and the result
     notes = list(dict.fromkeys(one_line(w.message) for w in caught))
     return estimator, notes
@@ -324,7 +321,7 @@ def _score(
             "Log loss",
             float(log_loss(y_test, estimator.predict_proba(X_test), labels=labels)),
             float(log_loss(y_test, shares, labels=labels)),
-            "class shares of the training rows",
+            "class shares",
             "lower",
         ),
     ]

@@ -80,7 +80,7 @@ def _tiles(result: FitResult) -> str:
         tile_html(
             f"{score.name}, held out",
             beside(score.value, score.baseline)[0],
-            f"{beside(score.value, score.baseline)[1]} by {escape(score.baseline_name)}",
+            f"trivial: {beside(score.value, score.baseline)[1]} ({escape(score.baseline_name)})",
         )
         for score in result.scores[:2]
     ]

@@ -6,8 +6,6 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from taut.cli._errors import one_line, require
-from taut.cli._fit import MODEL_NAMES, STEPS, FitResult, Options, fit_table
+from taut.cli._fit import MODEL_NAMES, FitResult, Options, fit_table
 from taut.cli._html import beside, check_writable, write_atomically
 from taut.cli._table import prepare, read_table
 
@@ -26,17 +24,6 @@ def require_packages() -> None:
     """Complain about a missing optional package before any work is done."""
     for module in ("rich", "pandas", "matplotlib"):
         require(module, "cli")
-
-
-@contextmanager
-def stepper(title: str, shown: bool) -> Iterator[Callable[[str], None]]:
-    """Progress bar over :data:`STEPS`; yields the function that reports the step reached."""
-    from taut._progress import progress_bar
-
-    enabled = shown and sys.stderr.isatty()
-    with progress_bar(len(STEPS), title, enabled=enabled) as bar:
-        yield lambda name: bar.update(STEPS.index(name), name)
-        bar.update(len(STEPS), "")
 
 
 def run_fit(arguments: argparse.Namespace) -> None:
@@ -53,17 +40,16 @@ def run_fit(arguments: argparse.Namespace) -> None:
     )
     source, out = Path(arguments.table), Path(arguments.out)
     check_writable(out)
-    with stepper(source.name, not arguments.no_progress) as step:
-        step("reading")
-        table = prepare(
-            read_table(source), arguments.target, model=options.model, missing=options.missing
-        )
-        result = fit_table(table, options, step)
-        step("writing the report")
-        from taut.cli._report import report_html
+    table = prepare(
+        read_table(source), arguments.target, model=options.model, missing=options.missing
+    )
+    progress = not arguments.no_progress and sys.stderr.isatty()
+    result = fit_table(table, options, progress=progress)
+    # not at the head of the file: matplotlib is slow to import, and a mistake is told at once
+    from taut.cli._report import report_html
 
-        command = fit_command(arguments.table, arguments.target, options, arguments.out)
-        write_atomically(out, report_html(result, source=source.name, command=command))
+    command = fit_command(arguments.table, arguments.target, options, arguments.out)
+    write_atomically(out, report_html(result, source=source.name, command=command))
     print_result(result, out)
 
 
