@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, sparse, special
 from sklearn.datasets import load_iris
@@ -247,7 +247,6 @@ def test_gap_bounds_the_suboptimality_and_vanishes_at_the_optimum(name, datafit,
             assert kkt_violation(X, y, moved, b_moved, **options) > 0
 
 
-@settings(deadline=None, max_examples=40)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(2, 30),
