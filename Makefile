@@ -16,6 +16,7 @@ PYTHON ?= python3
 TEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+CPP_PRESET ?= default
 # Development builds hold one variant; wheels hold all.
 DEV_VARIANT ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && echo v3 || echo v1)
 
@@ -84,13 +85,11 @@ demo: .venv-demo/.installed
 .venv/.requirements: pyproject.toml | .venv/.created compiler
 	.venv/bin/python $(PIP_INSTALL) "scikit-build-core>=0.11" "pybind11>=3.0" \
 	  "cmeel-eigen==3.4.1" "cmake>=3.24" ninja
-	PATH="$(CURDIR)/.venv/bin:$$PATH" SKBUILD_CMAKE_DEFINE="TAUT_VARIANTS=$(DEV_VARIANT)" \
-	  .venv/bin/python $(PIP_INSTALL) --no-build-isolation -e ".[test,lint]"
-	@touch $@ .venv/.built
+	@touch $@
 
 .venv/.built: $(COMPILED) .venv/.requirements
 	PATH="$(CURDIR)/.venv/bin:$$PATH" SKBUILD_CMAKE_DEFINE="TAUT_VARIANTS=$(DEV_VARIANT)" \
-	  .venv/bin/python $(PIP_INSTALL) --no-build-isolation --no-deps -e .
+	  .venv/bin/python $(PIP_INSTALL) --no-build-isolation -e ".[test,lint]"
 	@touch $@
 
 dev: .venv/.built
@@ -101,12 +100,16 @@ dev: .venv/.built
 
 CXX_FILES = $$(find cpp -name '*.cpp' -o -name '*.hpp' -o -name '*.c')
 
+# Every check runs, so that one call shows everything there is to mend.
 lint: .venv-lint/.installed
-	.venv-lint/bin/ruff check .
-	.venv-lint/bin/ruff format --check .
-	.venv-lint/bin/mypy
-	.venv-lint/bin/clang-format --dry-run -Werror $(CXX_FILES)
-	.venv-lint/bin/python tools/check_tree.py
+	@failed=; check() { echo "$$@"; "$$@" || failed="$$failed $$(basename "$$1")"; }; \
+	cd .venv-lint/bin && PATH="$$PWD:$$PATH" && cd ../.. && \
+	check ruff check --output-format concise .; \
+	check ruff format --check .; \
+	check mypy; \
+	check clang-format --dry-run -Werror $(CXX_FILES); \
+	check python tools/check_tree.py; \
+	if [ -n "$$failed" ]; then echo "lint failed:$$failed" >&2; exit 1; fi
 
 format: .venv-lint/.installed
 	.venv-lint/bin/ruff check --fix .
@@ -131,9 +134,9 @@ benchmark-library:
 	@sh tools/need_debian.sh /usr/include/benchmark/benchmark.h libbenchmark-dev
 
 cpp-test: .venv-cpp/.installed doctest-header
-	$(CMAKE_RUN) --preset default $(EIGEN_ARG)
-	$(CMAKE_RUN) --build --preset default
-	PATH="$(CURDIR)/.venv-cpp/bin:$$PATH" ctest --preset default
+	$(CMAKE_RUN) --preset $(CPP_PRESET) $(EIGEN_ARG)
+	$(CMAKE_RUN) --build --preset $(CPP_PRESET)
+	PATH="$(CURDIR)/.venv-cpp/bin:$$PATH" ctest --preset $(CPP_PRESET)
 
 cpp-bench: .venv-cpp/.installed benchmark-library
 	$(CMAKE_RUN) --preset release -DTAUT_BUILD_BENCH=ON $(EIGEN_ARG)
