@@ -69,7 +69,7 @@ wheel: dist/.built
 
 test: .venv-test/.installed
 	.venv-test/bin/python -m pytest -c pyproject.toml --rootdir . \
-	  --doctest-modules --pyargs tests taut $(TEST_ARGS)
+	  --doctest-modules --pyargs ./tests taut $(TEST_ARGS)
 
 .venv-demo/.installed: dist/.built | .venv-demo/.created
 	.venv-demo/bin/python $(PIP_INSTALL) --force-reinstall --no-deps dist/*.whl
