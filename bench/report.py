@@ -38,6 +38,22 @@ def reason(peer, target):
     return text + (f"; then {failed[0]['reason']}" if failed else "")
 
 
+def loosest(curve, key, target):
+    """Return the first point of a curve whose ``key`` is at most the target, or None."""
+    good = (point for point in curve if point.get(key, float("inf")) <= target)
+    return next(good, None)
+
+
+def by_suboptimality(problem, target):
+    """Return one line: time of the single ladder run that first was this close to the optimum."""
+    found = []
+    for name, peer in problem["peers"].items():
+        point = loosest(peer["curve"], "suboptimality", target)
+        if point:
+            found.append((point["wall"], f"{name} {point['wall']:.3g} s (tol {point['tol']:.0e})"))
+    return ", ".join(text for _, text in sorted(found)) or "nobody"
+
+
 def rows(problem, target):
     """Yield table rows, fastest first, those without a time last."""
     peers = problem["peers"]
@@ -86,7 +102,10 @@ def markdown(result):
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
             *rows(problem, target),
             "",
-            "time against gap: "
+            f"First within {target:.0e} of the optimal objective (primal value against the best "
+            f"dual value found by anybody; single runs): {by_suboptimality(problem, target)}.",
+            "",
+            "Time against gap: "
             + "; ".join(
                 f"{name}: "
                 + ", ".join(
