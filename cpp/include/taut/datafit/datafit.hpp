@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "taut/core/types.hpp"
+
+namespace taut::datafit {
+
+/// A smooth convex loss of the linear predictor,
+///
+///   F(eta) = sum_i s_i l(y_i, eta_i),   s_i >= 0, sum s = 1,
+///
+/// eta holds `outputs` columns of n values (column-major). All methods work on whole vectors: a
+/// virtual call per sample would not be free.
+///
+/// `residual` is r = -l'(eta) (y - eta, y - p, Y - P), so that the gradient for column z is -z'(s r)
+/// and v = c s r, c in [0, 1], is a candidate for the dual.
+class Datafit {
+ public:
+  /// `weights` is viewed, not owned.
+  Datafit(Index rows, Index outputs, const double* weights)
+      : rows_(rows), outputs_(outputs), weights_(weights) {}
+  Datafit(const Datafit&) = delete;
+  Datafit& operator=(const Datafit&) = delete;
+  virtual ~Datafit() = default;
+
+  Index rows() const { return rows_; }
+  Index outputs() const { return outputs_; }
+  const double* weights() const { return weights_; }
+
+  /// True if F is quadratic with Hessian diag(s), so that one Gram matrix serves a whole path.
+  virtual bool is_quadratic() const { return false; }
+
+  /// True if adding a constant to a row of eta changes nothing (the symmetric multinomial form).
+  virtual bool is_shift_invariant() const { return false; }
+
+  virtual double value(const double* eta) const = 0;
+  virtual void residual(const double* eta, double* r) const = 0;
+
+  /// Both at once: the residual into r, the value returned.
+  virtual double evaluate(const double* eta, double* r) const {
+    residual(eta, r);
+    return value(eta);
+  }
+
+  /// The datafit's part of the dual objective at v = c s r: -F*(-v), taken at residual r.
+  /// With offset o the caller subtracts v'o.
+  virtual double dual(const double* r, double c) const = 0;
+
+  /// Best c in [0, c_max] for dual(r, c) when it has a closed form, else c_max.
+  virtual double best_scale(const double* r, double c_max) const {
+    (void)r;
+    return c_max;
+  }
+
+  /// h (n) = s_i d2 l / d eta_k d eta_l at the point whose residual is r.
+  virtual void curvature(const double* r, Index k, Index l, double* h) const = 0;
+
+ private:
+  Index rows_;
+  Index outputs_;
+  const double* weights_;
+};
+
+}  // namespace taut::datafit

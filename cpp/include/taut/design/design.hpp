@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "taut/core/types.hpp"
+
+namespace taut::design {
+
+/// What one pass over a column can tell about it.
+struct ColumnScan {
+  double weighted_sum = 0.0;      ///< sum_i s_i x_i
+  double weighted_square = 0.0;   ///< sum_i s_i x_i^2
+  double product = 0.0;           ///< sum_i u_i x_i
+};
+
+/// The matrix X (n x p) of a linear model, seen through its columns. Implementations hold a view of
+/// the user's memory: nothing is copied, and a sparse X is never made dense.
+///
+/// Every operation is on the raw entries; centring and scaling are added by Standardized, implicitly.
+class Design {
+ public:
+  Design(Index rows, Index cols) : rows_(rows), cols_(cols) {}
+  Design(const Design&) = delete;
+  Design& operator=(const Design&) = delete;
+  virtual ~Design() = default;
+
+  Index rows() const { return rows_; }
+  Index cols() const { return cols_; }
+
+  virtual bool is_sparse() const = 0;
+
+  /// Stored entries of column j: the cost of one operation on it.
+  virtual Index column_entries(Index j) const = 0;
+
+  /// x_j'v.
+  virtual double dot(Index j, const double* v) const = 0;
+
+  /// sum_i h_i x_ij v_i.
+  virtual double weighted_dot(Index j, const double* h, const double* v) const = 0;
+
+  /// v += a x_j.
+  virtual void axpy(Index j, double a, double* v) const = 0;
+
+  /// Rows begin .. end of column j, written densely.
+  virtual void copy_rows(Index j, Index begin, Index end, double* out) const = 0;
+
+  /// Appends the nonzero entries of column j and their rows.
+  virtual void append_entries(Index j, std::vector<double>& val,
+                              std::vector<std::int32_t>& idx) const = 0;
+
+  /// Weighted moments and x_j'u in one pass.
+  virtual ColumnScan scan(Index j, const double* s, const double* u) const = 0;
+
+  /// sum_i s_i (x_ij - center)^2, for columns whose variance cancels in the one-pass formula.
+  virtual double centred_square(Index j, const double* s, double center) const = 0;
+
+ private:
+  Index rows_;
+  Index cols_;
+};
+
+}  // namespace taut::design

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <vector>
+
+#include "taut/core/types.hpp"
+
+namespace taut::linalg {
+
+/// Cholesky factor L L' = A of a symmetric positive definite matrix whose rows come and go.
+///
+/// Appending and removing a row cost O(size^2), solving 2 size^2 flops. L is stored by rows, so
+/// substitution in both directions runs along contiguous memory.
+class UpdatableCholesky {
+ public:
+  Index size() const { return size_; }
+  void clear() { size_ = 0; }
+
+  /// Appends the row (a_1 .. a_size, diagonal). Returns false, and changes nothing, if the new
+  /// pivot is below `tolerance` times the diagonal: the row depends on those present.
+  bool append(const double* row, double diagonal, double tolerance);
+
+  /// Removes row and column i.
+  void remove(Index i);
+
+  /// x = A^{-1} x.
+  void solve(double* x) const;
+
+ private:
+  double* row(Index i) { return &data_[static_cast<std::size_t>(i * ld_)]; }
+  const double* row(Index i) const { return &data_[static_cast<std::size_t>(i * ld_)]; }
+  void reserve(Index size);
+
+  Index size_ = 0;
+  Index ld_ = 0;
+  std::vector<double> data_;
+};
+
+}  // namespace taut::linalg

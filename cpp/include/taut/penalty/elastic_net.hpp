@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "taut/penalty/penalty.hpp"
+
+namespace taut::penalty {
+
+/// Elastic net with factors and box (Zou and Hastie, JRSS B 67, 2005; Friedman, Hastie and
+/// Tibshirani, J. Stat. Softw. 33, 2010, eq. 2), summed over the row of every feature:
+///
+///   alpha c_j sum_k ( rho |b_jk| + (1 - rho) b_jk^2 / 2 ),   lower_j <= b_jk <= upper_j.
+///
+/// rho = 1 is the (weighted) Lasso; lower = 0 is the positive one.
+class ElasticNet final : public Penalty {
+ public:
+  ElasticNet(Index outputs, double l1_ratio, FeatureRules rules);
+
+  double value(const double* b, Index j) const override;
+  void prox(double* b, double step, Index j) const override;
+  double subdiff_distance(const double* b, const double* g, Index j) const override;
+  double pull(const double* g, Index j) const override;
+  double threshold(Index j) const override;
+  double entry_alpha(const double* g, Index j) const override;
+  double conjugate(const double* g, Index j) const override;
+  double feasible_scale(const double* g, Index j) const override;
+  bool is_free(Index j) const override;
+  bool is_excluded(Index j) const override;
+  bool as_piece(Index j, Piece& piece) const override;
+
+ private:
+  Piece piece(Index j) const;
+
+  double l1_ratio_;
+  FeatureRules rules_;
+};
+
+}  // namespace taut::penalty

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "taut/core/monitor.hpp"
+#include "taut/solver/problem.hpp"
+
+namespace taut::solver {
+
+struct InnerReport {
+  Index iterations = 0;
+  double gap = 0.0;  ///< of the problem restricted to the working set, from the final iterate
+  bool converged = false;
+};
+
+/// Minimises a problem over a growing working set of features and the intercept. The path driver
+/// decides which features those are; the inner solver decides how.
+class InnerSolver {
+ public:
+  virtual ~InnerSolver() = default;
+
+  /// Features that join the working set (each once; they start at the iterate's coefficients).
+  virtual void add(const Index* features, Index count) = 0;
+
+  /// Minimises over the working set, at the penalty's present alpha, until the duality gap of the
+  /// restricted problem is at most `target` or `max_iter` outer iterations are spent. On return the
+  /// iterate is complete: coef, intercept, eta and residual belong together, and the intercept's
+  /// gradient is zero to rounding.
+  virtual InnerReport solve(Iterate& at, double target, Index max_iter, Monitor& monitor) = 0;
+};
+
+}  // namespace taut::solver

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <vector>
+
+#include "taut/datafit/datafit.hpp"
+#include "taut/design/standardized.hpp"
+#include "taut/penalty/penalty.hpp"
+
+namespace taut::solver {
+
+/// What is minimised, over B (p x K) and b0 (K):
+///
+///   F( offset + b0 + Z B ) + penalty(B).
+///
+/// Views only; the owner outlives the solver.
+struct Problem {
+  const design::Standardized& Z;
+  const datafit::Datafit& datafit;
+  const penalty::Penalty& penalty;
+  const double* offset = nullptr;  ///< n x K, column-major, or null
+  bool fit_intercept = true;       ///< Z is centred exactly when this is true
+  int n_threads = 1;
+
+  Index rows() const { return Z.rows(); }
+  Index cols() const { return Z.cols(); }
+  Index outputs() const { return datafit.outputs(); }
+};
+
+/// Where a solver stands. eta and residual always belong to coef and intercept.
+struct Iterate {
+  std::vector<double> coef;       ///< p x K, row of feature j at coef[j * K]; scale of Z
+  std::vector<double> intercept;  ///< K
+  std::vector<double> eta;        ///< n x K, column-major
+  std::vector<double> residual;   ///< n x K, -l'(eta)
+
+  /// The zero model: no coefficients, no intercept; eta is the offset.
+  static Iterate zero(const Problem& problem);
+};
+
+/// eta = offset + intercept + Z coef and the residual, from scratch, given that coefficients outside
+/// of the listed features (null: 0 .. count-1) are zero. O(nnz of the active columns).
+void refresh(const Problem& problem, Iterate& at, const Index* features, Index count);
+
+/// out[c * K + k] = -z_j'(s r_k): gradients of the datafit for the listed features (all when null).
+void gradients(const Problem& problem, const Iterate& at, const Index* features, Index count,
+               double* out);
+
+/// F + penalty at the iterate, coefficients outside of the listed features being zero.
+double objective(const Problem& problem, const Iterate& at, const Index* features, Index count);
+
+/// Primal minus dual objective, the dual point being the residual scaled until it is feasible for
+/// the listed features; `grad` holds their gradients as `gradients` gives them. It bounds the
+/// suboptimality of the problem restricted to these features (and of the whole problem, when all
+/// others are known to obey their threshold), provided the intercept's gradient is zero. Features
+/// without penalty have gradient zero at a solution; what is left of it enters as |g'b|.
+double duality_gap(const Problem& problem, const Iterate& at, const Index* features, Index count,
+                   const double* grad);
+
+/// The same for a caller who knows the objective at the iterate: no pass over eta.
+double duality_gap(const Problem& problem, const Iterate& at, const Index* features, Index count,
+                   const double* grad, double primal);
+
+}  // namespace taut::solver

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <vector>
+
+#include "taut/solver/active_set_qp.hpp"
+#include "taut/solver/group_qp.hpp"
+#include "taut/solver/hessian_gram.hpp"
+#include "taut/solver/inner_solver.hpp"
+
+namespace taut::penalty {
+class GroupElasticNet;
+}
+
+namespace taut::solver {
+
+/// Inner solver for datafits that are not quadratic, with one or several outputs: proximal Newton
+/// (Lee, Sun and Saunders, SIAM J. Optim. 24, 2014) whose quadratic models live in Gram space.
+///
+/// An outer iteration costs one pass over the working set (gradient), one over the coefficients that
+/// move (direction) and one evaluation of the datafit. The Gram matrix of the Hessian, which costs
+/// far more, is kept over iterations and over penalty strengths while the iteration contracts well
+/// enough that a new one would not pay for itself, and covers only coordinates that can move. Each
+/// model is solved exactly (ActiveSetQP, or GroupQP for rows); an Armijo search guards the step.
+///
+/// Intercepts are free coordinates of the model, eliminated from it, and are polished by Newton steps
+/// of their own before a certificate is computed.
+class ProxNewton final : public InnerSolver {
+ public:
+  explicit ProxNewton(const Problem& problem);
+
+  void add(const Index* features, Index count) override;
+  InnerReport solve(Iterate& at, double target, Index max_iter, Monitor& monitor) override;
+
+  struct Counters {
+    Index iterations = 0;
+    Index hessians = 0;
+    Index gaps = 0;
+    Index polishes = 0;
+    Index halvings = 0;
+  };
+  const Counters& counters() const { return counters_; }
+
+ private:
+  struct Step {
+    bool moved = false;    ///< the iterate changed
+    bool full = true;      ///< with step length one
+    bool complete = true;  ///< no coordinate joined the model for it
+  };
+
+  Index width() const { return problem_.outputs(); }
+  Index count() const { return static_cast<Index>(features_.size()); }
+
+  void evaluate(Iterate& at);
+  void update_gradient(const Iterate& at, Index first);
+  double violation(const Iterate& at) const;
+  double size(const Iterate& at) const;
+  double penalty_value(const Iterate& at) const;
+  double intercept_slope() const;
+  void polish_intercept(Iterate& at);
+  bool model_pays(double expected_gap, double target) const;
+
+  template <class QP>
+  Step model_step(QP& qp, Iterate& at, bool rebuild, double violation, Index max_rounds);
+  template <class QP>
+  bool select(QP& qp, const Iterate& at, bool rebuild);
+  bool line_search(Iterate& at, Step& step);
+  void centre(Iterate& at);
+
+  const Problem& problem_;
+  const penalty::GroupElasticNet* group_;  ///< the penalty, if it acts on rows
+  HessianGram hessian_;
+  ActiveSetQP qp_;
+  GroupQP group_qp_;
+
+  std::vector<Index> features_;
+  std::vector<Index> slot_;         ///< of a feature among features_, by feature; -1 outside
+  std::vector<char> in_model_;      ///< K per feature of the working set
+  std::vector<double> grad_;        ///< K per feature of the working set
+  std::vector<double> grad0_;       ///< K
+  Index known_ = 0;                 ///< features whose gradient is up to date
+  double value_ = 0.0;              ///< datafit at the iterate
+  std::vector<double> residual_;    ///< to which grad_ and value_ belong
+
+  std::vector<double> u_, sums_, direction_, constant_, trial_eta_, trial_residual_, scratch_;
+  std::vector<double> model_grad_, change_, change0_, inverse_;
+  std::vector<Coordinate> joining_;
+
+  double contraction_ = 0.0;        ///< of the violation by the last full model step
+  double fresh_contraction_ = 0.1;  ///< by the last step with a new Hessian
+  double gap_ratio_ = 0.5;          ///< gap / (violation * sum |b|), as last seen
+  double build_work_ = 0.0;
+  bool rebuild_ = true;
+  Counters counters_;
+};
+
+}  // namespace taut::solver

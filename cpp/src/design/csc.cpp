@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/design/csc.hpp"
+
+#include <algorithm>
+
+namespace taut::design {
+
+template <class T, class I>
+double Csc<T, I>::dot(Index j, const double* v) const {
+  double even = 0.0, odd = 0.0;
+  I e = X_.ptr[j];
+  const I end = X_.ptr[j + 1];
+  for (; e + 1 < end; e += 2) {
+    even += static_cast<double>(X_.val[e]) * v[X_.idx[e]];
+    odd += static_cast<double>(X_.val[e + 1]) * v[X_.idx[e + 1]];
+  }
+  if (e < end) even += static_cast<double>(X_.val[e]) * v[X_.idx[e]];
+  return even + odd;
+}
+
+template <class T, class I>
+double Csc<T, I>::weighted_dot(Index j, const double* h, const double* v) const {
+  double total = 0.0;
+  for (I e = X_.ptr[j]; e < X_.ptr[j + 1]; ++e) {
+    total += h[X_.idx[e]] * static_cast<double>(X_.val[e]) * v[X_.idx[e]];
+  }
+  return total;
+}
+
+template <class T, class I>
+void Csc<T, I>::axpy(Index j, double a, double* v) const {
+  for (I e = X_.ptr[j]; e < X_.ptr[j + 1]; ++e) {
+    v[X_.idx[e]] += a * static_cast<double>(X_.val[e]);
+  }
+}
+
+template <class T, class I>
+void Csc<T, I>::copy_rows(Index j, Index begin, Index end, double* out) const {
+  std::fill(out, out + (end - begin), 0.0);
+  for (I e = X_.ptr[j]; e < X_.ptr[j + 1]; ++e) {
+    const Index i = static_cast<Index>(X_.idx[e]);
+    if (i >= begin && i < end) out[i - begin] = static_cast<double>(X_.val[e]);
+  }
+}
+
+template <class T, class I>
+void Csc<T, I>::append_entries(Index j, std::vector<double>& val,
+                               std::vector<std::int32_t>& idx) const {
+  for (I e = X_.ptr[j]; e < X_.ptr[j + 1]; ++e) {
+    val.push_back(static_cast<double>(X_.val[e]));
+    idx.push_back(static_cast<std::int32_t>(X_.idx[e]));
+  }
+}
+
+template <class T, class I>
+ColumnScan Csc<T, I>::scan(Index j, const double* s, const double* u) const {
+  ColumnScan out;
+  for (I e = X_.ptr[j]; e < X_.ptr[j + 1]; ++e) {
+    const double x = static_cast<double>(X_.val[e]);
+    const double sx = s[X_.idx[e]] * x;
+    out.weighted_sum += sx;
+    out.weighted_square += sx * x;
+    out.product += u[X_.idx[e]] * x;
+  }
+  return out;
+}
+
+template <class T, class I>
+double Csc<T, I>::centred_square(Index j, const double* s, double center) const {
+  // Weights sum to one, so the absent entries weigh 1 minus the weight of the stored ones.
+  double total = 0.0, stored = 0.0;
+  for (I e = X_.ptr[j]; e < X_.ptr[j + 1]; ++e) {
+    const double d = static_cast<double>(X_.val[e]) - center;
+    total += s[X_.idx[e]] * d * d;
+    stored += s[X_.idx[e]];
+  }
+  return total + std::max(0.0, 1.0 - stored) * center * center;
+}
+
+template class Csc<double, std::int32_t>;
+template class Csc<double, std::int64_t>;
+template class Csc<float, std::int32_t>;
+template class Csc<float, std::int64_t>;
+
+}  // namespace taut::design

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/design/dense.hpp"
+
+#include <algorithm>
+
+#include "taut/linalg/kernels.hpp"
+
+namespace taut::design {
+
+template <class T>
+double Dense<T>::dot(Index j, const double* v) const {
+  return linalg::dot(X_.col(j), v, rows());
+}
+
+template <class T>
+double Dense<T>::weighted_dot(Index j, const double* h, const double* v) const {
+  return linalg::weighted_dot(h, X_.col(j), v, rows());
+}
+
+template <class T>
+void Dense<T>::axpy(Index j, double a, double* v) const {
+  linalg::axpy(a, X_.col(j), v, rows());
+}
+
+template <class T>
+void Dense<T>::copy_rows(Index j, Index begin, Index end, double* out) const {
+  std::copy(X_.col(j) + begin, X_.col(j) + end, out);
+}
+
+template <class T>
+void Dense<T>::append_entries(Index j, std::vector<double>& val,
+                              std::vector<std::int32_t>& idx) const {
+  for (Index i = 0; i < rows(); ++i) {
+    if (X_.col(j)[i] == T(0)) continue;
+    val.push_back(static_cast<double>(X_.col(j)[i]));
+    idx.push_back(static_cast<std::int32_t>(i));
+  }
+}
+
+template <class T>
+ColumnScan Dense<T>::scan(Index j, const double* s, const double* u) const {
+  constexpr Index k_lanes = 8;
+  const T* x = X_.col(j);
+  const Index n = rows();
+  double sum[k_lanes] = {}, square[k_lanes] = {}, product[k_lanes] = {};
+  Index i = 0;
+  for (; i + k_lanes <= n; i += k_lanes) {
+    for (Index t = 0; t < k_lanes; ++t) {
+      const double xi = static_cast<double>(x[i + t]);
+      const double sx = s[i + t] * xi;
+      sum[t] += sx;
+      square[t] += sx * xi;
+      product[t] += u[i + t] * xi;
+    }
+  }
+  ColumnScan out;
+  for (; i < n; ++i) {
+    const double xi = static_cast<double>(x[i]);
+    out.weighted_sum += s[i] * xi;
+    out.weighted_square += s[i] * xi * xi;
+    out.product += u[i] * xi;
+  }
+  for (Index t = 0; t < k_lanes; ++t) {
+    out.weighted_sum += sum[t];
+    out.weighted_square += square[t];
+    out.product += product[t];
+  }
+  return out;
+}
+
+template <class T>
+double Dense<T>::centred_square(Index j, const double* s, double center) const {
+  const T* x = X_.col(j);
+  double total = 0.0;
+  for (Index i = 0; i < rows(); ++i) {
+    const double d = static_cast<double>(x[i]) - center;
+    total += s[i] * d * d;
+  }
+  return total;
+}
+
+template class Dense<double>;
+template class Dense<float>;
+
+}  // namespace taut::design

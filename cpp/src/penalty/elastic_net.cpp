@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/penalty/elastic_net.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace taut::penalty {
+namespace {
+
+constexpr double k_inf = std::numeric_limits<double>::infinity();
+
+double entry(const std::vector<double>& v, Index j, double otherwise) {
+  return v.empty() ? otherwise : v[static_cast<std::size_t>(j)];
+}
+
+double soft(double z, double t) { return z > t ? z - t : (z < -t ? z + t : 0.0); }
+
+/// sup over u in [0, bound] of a u - l2 u^2 / 2, for a >= 0.
+double one_sided(double a, double l2, double bound) {
+  if (a <= 0.0 || bound <= 0.0) return 0.0;
+  const double u = l2 > 0.0 ? std::min(a / l2, bound) : bound;
+  return std::isinf(u) ? k_inf : u * (a - 0.5 * l2 * u);
+}
+
+}  // namespace
+
+ElasticNet::ElasticNet(Index outputs, double l1_ratio, FeatureRules rules)
+    : Penalty(outputs), l1_ratio_(l1_ratio), rules_(std::move(rules)) {}
+
+Piece ElasticNet::piece(Index j) const {
+  const double c = entry(rules_.factor, j, 1.0);
+  if (std::isinf(c)) return {0.0, 0.0, 0.0, 0.0};
+  const double strength = alpha() * c;
+  return {strength * l1_ratio_, strength * (1.0 - l1_ratio_), entry(rules_.lower, j, -k_inf),
+          entry(rules_.upper, j, k_inf)};
+}
+
+double ElasticNet::value(const double* b, Index j) const {
+  const Piece q = piece(j);
+  double total = 0.0;
+  for (Index k = 0; k < outputs(); ++k) {
+    total += q.l1 * std::abs(b[k]) + 0.5 * q.l2 * b[k] * b[k];
+  }
+  return total;
+}
+
+void ElasticNet::prox(double* b, double step, Index j) const {
+  const Piece q = piece(j);
+  for (Index k = 0; k < outputs(); ++k) {
+    // One coordinate is convex, so the box clips the unconstrained answer.
+    const double u = soft(b[k], step * q.l1) / (1.0 + step * q.l2);
+    b[k] = std::clamp(u, q.lower, q.upper);
+  }
+}
+
+double ElasticNet::subdiff_distance(const double* b, const double* g, Index j) const {
+  const Piece q = piece(j);
+  double worst = 0.0;
+  for (Index k = 0; k < outputs(); ++k) {
+    // One-sided slopes of the objective; at a bound only the inward direction is open.
+    const double smooth = g[k] + q.l2 * b[k];
+    const double up = b[k] < q.upper ? smooth + (b[k] >= 0.0 ? q.l1 : -q.l1) : k_inf;
+    const double down = b[k] > q.lower ? smooth + (b[k] > 0.0 ? q.l1 : -q.l1) : -k_inf;
+    worst = std::max({worst, -up, down});
+  }
+  return worst;
+}
+
+double ElasticNet::pull(const double* g, Index j) const {
+  const Piece q = piece(j);
+  double most = 0.0;
+  for (Index k = 0; k < outputs(); ++k) {
+    if (q.upper > 0.0) most = std::max(most, -g[k]);
+    if (q.lower < 0.0) most = std::max(most, g[k]);
+  }
+  return most;
+}
+
+double ElasticNet::threshold(Index j) const { return is_excluded(j) ? k_inf : piece(j).l1; }
+
+double ElasticNet::entry_alpha(const double* g, Index j) const {
+  const double c = entry(rules_.factor, j, 1.0);
+  if (c == 0.0 || is_excluded(j)) return 0.0;
+  return pull(g, j) / (c * std::max(l1_ratio_, k_least_l1_ratio));
+}
+
+double ElasticNet::conjugate(const double* g, Index j) const {
+  const Piece q = piece(j);
+  double total = 0.0;
+  for (Index k = 0; k < outputs(); ++k) {
+    total += std::max(one_sided(-g[k] - q.l1, q.l2, q.upper),
+                      one_sided(g[k] - q.l1, q.l2, -q.lower));
+  }
+  return total;
+}
+
+double ElasticNet::feasible_scale(const double* g, Index j) const {
+  const Piece q = piece(j);
+  if (q.l2 > 0.0) return 1.0;
+  double scale = 1.0;
+  for (Index k = 0; k < outputs(); ++k) {
+    if (std::isinf(q.upper) && -g[k] > q.l1) scale = std::min(scale, q.l1 / -g[k]);
+    if (std::isinf(q.lower) && g[k] > q.l1) scale = std::min(scale, q.l1 / g[k]);
+  }
+  return scale;
+}
+
+bool ElasticNet::is_free(Index j) const {
+  const Piece q = piece(j);
+  return q.l1 == 0.0 && q.l2 == 0.0 && std::isinf(q.lower) && std::isinf(q.upper);
+}
+
+bool ElasticNet::is_excluded(Index j) const {
+  const Piece q = piece(j);
+  return q.lower == 0.0 && q.upper == 0.0;
+}
+
+bool ElasticNet::as_piece(Index j, Piece& out) const {
+  out = piece(j);
+  return true;
+}
+
+}  // namespace taut::penalty

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/solver/active_set_qp.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "taut/core/parallel.hpp"
+#include "taut/linalg/kernels.hpp"
+
+namespace taut::solver {
+namespace {
+
+constexpr double k_inf = std::numeric_limits<double>::infinity();
+
+/// A coordinate whose pivot falls below this share of its diagonal depends on those in the factor.
+constexpr double k_pivot_tolerance = 1e-11;
+/// Rebuilding the factor from the Gram bounds the rounding that updates pile up.
+constexpr Index k_max_removals = 2000;
+
+std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+
+double soft(double z, double t) { return z > t ? z - t : (z < -t ? z + t : 0.0); }
+
+}  // namespace
+
+void ActiveSetQP::resize(Index size) {
+  if (size > ld_) {
+    const Index ld = std::max<Index>({size, ld_ + ld_ / 2, 128});
+    std::vector<double> gram(at(ld * ld));
+    for (Index a = 0; a < size_; ++a) std::copy_n(column(a), size_, &gram[at(a * ld)]);
+    gram_.swap(gram);
+    ld_ = ld;
+  }
+  w_.resize(at(size), 0.0);
+  q_.resize(at(size), 0.0);
+  pieces_.resize(at(size));
+  position_.resize(at(size), -1);
+  change_.resize(at(size), 0.0);
+  size_ = size;
+}
+
+void ActiveSetQP::gram_changed() {
+  factor_.clear();
+  for (Index a : support_) position_[at(a)] = -1;
+  support_.clear();
+  factor_l2_.clear();
+  removals_ = 0;
+}
+
+double ActiveSetQP::coordinate_violation(Index a) const {
+  const penalty::Piece& e = pieces_[at(a)];
+  const double b = w_[at(a)];
+  const double smooth = e.l2 * b - q_[at(a)];
+  const double up = b < e.upper ? smooth + (b >= 0.0 ? e.l1 : -e.l1) : k_inf;
+  const double down = b > e.lower ? smooth + (b > 0.0 ? e.l1 : -e.l1) : -k_inf;
+  return std::max({0.0, -up, down});
+}
+
+double ActiveSetQP::violation() const {
+  double worst = 0.0;
+  for (Index a = 0; a < size_; ++a) worst = std::max(worst, coordinate_violation(a));
+  return worst;
+}
+
+void ActiveSetQP::sweep(const std::vector<Index>& coordinates) {
+  for (Index a : coordinates) {
+    const double* g = column(a);
+    const penalty::Piece& e = pieces_[at(a)];
+    const double curvature = g[a] + e.l2;
+    if (!(curvature > 0.0)) continue;
+    const double old = w_[at(a)];
+    const double now =
+        std::clamp(soft(g[a] * old + q_[at(a)], e.l1) / curvature, e.lower, e.upper);
+    if (now == old) continue;
+    w_[at(a)] = now;
+    linalg::axpy(old - now, g, q_.data(), size_);
+  }
+}
+
+/// Brings the factor to the coordinates that are nonzero and off their bounds (a free coordinate
+/// belongs to it at zero too). Dependent coordinates stay out: the sweeps move them.
+void ActiveSetQP::sync_factor() {
+  const auto wanted = [&](Index a) {
+    const penalty::Piece& e = pieces_[at(a)];
+    const double b = w_[at(a)];
+    return (b != 0.0 || e.l1 == 0.0) && b > e.lower && b < e.upper;
+  };
+  Index stale = 0;
+  for (std::size_t i = 0; i < support_.size(); ++i) {
+    stale += !wanted(support_[i]) || factor_l2_[i] != pieces_[at(support_[i])].l2;
+  }
+  if (removals_ + stale > k_max_removals || 2 * stale > factor_.size()) gram_changed();
+  for (Index i = factor_.size() - 1; i >= 0; --i) {
+    const Index a = support_[at(i)];
+    if (!wanted(a) || factor_l2_[at(i)] != pieces_[at(a)].l2) release(i);
+  }
+  std::vector<double> row;
+  for (Index a = 0; a < size_; ++a) {
+    if (position_[at(a)] >= 0 || !wanted(a)) continue;
+    const double* g = column(a);
+    const double l2 = pieces_[at(a)].l2;
+    row.resize(support_.size());
+    for (std::size_t i = 0; i < support_.size(); ++i) row[i] = g[support_[i]];
+    if (!factor_.append(row.data(), g[a] + l2, k_pivot_tolerance)) continue;
+    position_[at(a)] = static_cast<Index>(support_.size());
+    support_.push_back(a);
+    factor_l2_.push_back(l2);
+  }
+}
+
+void ActiveSetQP::release(Index i) {
+  factor_.remove(i);
+  ++removals_;
+  position_[at(support_[at(i)])] = -1;
+  support_.erase(support_.begin() + i);
+  factor_l2_.erase(factor_l2_.begin() + i);
+  for (std::size_t t = at(i); t < support_.size(); ++t) {
+    position_[at(support_[t])] = static_cast<Index>(t);
+  }
+}
+
+Index ActiveSetQP::newton(int n_threads) {
+  const std::vector<Index> moved = support_;
+  if (moved.empty()) return 0;
+  std::vector<double> rhs(moved.size()), direction;
+  for (std::size_t i = 0; i < moved.size(); ++i) {
+    const Index a = moved[i];
+    const penalty::Piece& e = pieces_[at(a)];
+    const double b = w_[at(a)];
+    change_[at(a)] = b;
+    rhs[i] = q_[at(a)] - (b > 0.0 ? e.l1 : (b < 0.0 ? -e.l1 : 0.0)) - e.l2 * b;
+  }
+  Index steps = 0;
+  while (!support_.empty()) {
+    ++steps;
+    direction = rhs;
+    factor_.solve(direction.data());
+    double t = 1.0;
+    Index blocked = -1;
+    double stop = 0.0;
+    for (std::size_t i = 0; i < support_.size(); ++i) {
+      const Index a = support_[i];
+      const penalty::Piece& e = pieces_[at(a)];
+      const double b = w_[at(a)], d = direction[i];
+      double wall = d > 0.0 ? e.upper : e.lower;
+      if (e.l1 > 0.0 && b * d < 0.0) wall = 0.0;
+      const double room = std::isinf(wall) ? k_inf : (wall - b) / d;
+      if (d != 0.0 && room < t) {
+        t = std::max(0.0, room);
+        blocked = static_cast<Index>(i);
+        stop = wall;
+      }
+    }
+    for (std::size_t i = 0; i < support_.size(); ++i) w_[at(support_[i])] += t * direction[i];
+    if (blocked < 0) break;
+    // The right-hand side left on the remaining coordinates is (1 - t) of what it was: the
+    // quadratic model is exact, so q need not be brought up to date in between.
+    w_[at(support_[at(blocked)])] = stop;
+    rhs.erase(rhs.begin() + blocked);
+    for (double& x : rhs) x *= 1.0 - t;
+    release(blocked);
+  }
+  for (Index a : moved) change_[at(a)] = w_[at(a)] - change_[at(a)];
+  constexpr Index k_rows = 256;
+  const double work = static_cast<double>(moved.size()) * static_cast<double>(size_);
+  parallel_blocks(size_, k_rows, work < 2e5 ? 1 : n_threads, [&](Index begin, Index end) {
+    for (Index a : moved) {
+      linalg::axpy(-change_[at(a)], column(a) + begin, q_.data() + begin, end - begin);
+    }
+  });
+  for (Index a : moved) change_[at(a)] = 0.0;
+  return steps;
+}
+
+ActiveSetQP::Report ActiveSetQP::solve(double target, Index max_rounds, int n_threads) {
+  Report report;
+  std::vector<Index> active;
+  for (Index round = 0; round < max_rounds; ++round) {
+    // A neighbouring problem mostly keeps its support: Newton goes first, sweeps repair.
+    sync_factor();
+    report.newton_steps += newton(n_threads);
+    report.violation = 0.0;
+    active.clear();
+    for (Index a = 0; a < size_; ++a) {
+      const double v = coordinate_violation(a);
+      report.violation = std::max(report.violation, v);
+      if (w_[at(a)] != 0.0 || v > target) active.push_back(a);
+    }
+    if (report.violation <= target) {
+      report.converged = true;
+      return report;
+    }
+    sweep(active);
+    ++report.sweeps;
+  }
+  report.violation = violation();
+  report.converged = report.violation <= target;
+  return report;
+}
+
+}  // namespace taut::solver

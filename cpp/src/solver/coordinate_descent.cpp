@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/solver/coordinate_descent.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "taut/linalg/kernels.hpp"
+
+namespace taut::solver {
+namespace {
+
+constexpr double k_inf = std::numeric_limits<double>::infinity();
+/// Sweeps over the support between Newton steps, and support rounds between looks at all of W.
+constexpr int k_sweeps = 5;
+constexpr int k_support_rounds = 20;
+constexpr Index k_cg_iterations = 0;
+constexpr double k_cg_tolerance = 0.1;
+
+std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
+
+double sign(double b) { return b > 0.0 ? 1.0 : (b < 0.0 ? -1.0 : 0.0); }
+
+}  // namespace
+
+CoordinateDescent::CoordinateDescent(const Problem& problem)
+    : problem_(problem), sparse_(problem.Z.raw().is_sparse()) {
+  const Index n = problem.rows();
+  const double* s = problem.Z.weights();
+  if (n > 0 && std::all_of(s, s + n, [&](double x) { return x == s[0]; })) uniform_ = s[0];
+  product_.resize(at_(n));
+}
+
+void CoordinateDescent::add(const Index* features, Index count) {
+  const design::Standardized& Z = problem_.Z;
+  penalty::Piece piece;
+  for (Index c = 0; c < count; ++c) {
+    const Index j = features[c];
+    pieces_ = pieces_ && problem_.penalty.as_piece(j, piece);
+    if (sparse_) packed_.append(Z.raw(), j);
+    const Index column = sparse_ ? packed_.cols() - 1 : j;
+    slots_.push_back({j, column, Z.mean(j), 1.0 / Z.scale(j), Z.norm(j) * Z.norm(j), 0.0, piece});
+    features_.push_back(j);
+  }
+}
+
+/// -z_j'(s r). With centred columns sum s r = 0, so only the constant part of r needs care.
+double CoordinateDescent::gradient(const Slot& slot) const {
+  const double* r = residual_.data();
+  const double* s = problem_.Z.weights();
+  double raw;
+  if (uniform_ > 0.0) {
+    raw = uniform_ * (sparse_ ? packed_.dot(slot.column, r) : problem_.Z.raw().dot(slot.column, r));
+  } else {
+    raw = sparse_ ? packed_.weighted_dot(slot.column, s, r)
+                  : problem_.Z.raw().weighted_dot(slot.column, s, r);
+  }
+  return -(raw + constant_ * slot.mean) * slot.inverse_scale;
+}
+
+void CoordinateDescent::shift_residual(const Slot& slot, double change) {
+  const double raw = -change * slot.inverse_scale;
+  if (sparse_) {
+    packed_.axpy(slot.column, raw, residual_.data());
+  } else {
+    problem_.Z.raw().axpy(slot.column, raw, residual_.data());
+  }
+  constant_ -= raw * slot.mean;
+}
+
+double CoordinateDescent::sweep(const std::vector<Index>& slots) {
+  double decrease = 0.0;
+  for (Index c : slots) {
+    Slot& slot = slots_[at_(c)];
+    const double old = slot.coef;
+    double now = old - gradient(slot) / slot.curvature;
+    if (pieces_) {
+      const double t = slot.piece.l1 / slot.curvature;
+      const double soft = now > t ? now - t : (now < -t ? now + t : 0.0);
+      now = std::clamp(soft / (1.0 + slot.piece.l2 / slot.curvature), slot.piece.lower,
+                       slot.piece.upper);
+    } else {
+      problem_.penalty.prox(&now, 1.0 / slot.curvature, slot.feature);
+    }
+    if (now == old) continue;
+    slot.coef = now;
+    shift_residual(slot, now - old);
+    decrease += 0.5 * slot.curvature * (now - old) * (now - old);
+  }
+  return decrease;
+}
+
+/// out = Z_S' S Z_S v.
+void CoordinateDescent::apply_normal(const std::vector<Index>& slots, const std::vector<double>& v,
+                                     std::vector<double>& out) {
+  const design::Design& X = problem_.Z.raw();
+  double* product = product_.data();
+  std::fill(product_.begin(), product_.end(), 0.0);
+  double constant = 0.0;
+  for (std::size_t a = 0; a < slots.size(); ++a) {
+    const Slot& slot = slots_[at_(slots[a])];
+    const double raw = v[a] * slot.inverse_scale;
+    if (sparse_) {
+      packed_.axpy(slot.column, raw, product);
+    } else {
+      X.axpy(slot.column, raw, product);
+    }
+    constant -= raw * slot.mean;
+  }
+  const double* s = problem_.Z.weights();
+  for (Index i = 0; i < problem_.rows(); ++i) product[i] *= s[i];
+  for (std::size_t a = 0; a < slots.size(); ++a) {
+    const Slot& slot = slots_[at_(slots[a])];
+    const double raw = sparse_ ? packed_.dot(slot.column, product) : X.dot(slot.column, product);
+    // sum_i s_i (Z v)_i = 0 for centred columns, as in gradient().
+    out[a] = (raw + constant * slot.mean) * slot.inverse_scale;
+  }
+}
+
+double CoordinateDescent::support_objective(const std::vector<Index>& slots) const {
+  const double* s = problem_.Z.weights();
+  double loss = 0.0;
+  for (Index i = 0; i < problem_.rows(); ++i) {
+    const double r = residual_[at_(i)] + constant_;
+    loss += s[i] * r * r;
+  }
+  double total = 0.5 * loss;
+  for (Index c : slots) {
+    const Slot& slot = slots_[at_(c)];
+    total += slot.piece.l1 * std::abs(slot.coef) + 0.5 * slot.piece.l2 * slot.coef * slot.coef;
+  }
+  return total;
+}
+
+void CoordinateDescent::newton(const std::vector<Index>& slots) {
+  const std::size_t m = slots.size();
+  std::vector<double> rest(m), diagonal(m), step(m, 0.0), search(m), image(m);
+  for (std::size_t a = 0; a < m; ++a) {
+    const Slot& slot = slots_[at_(slots[a])];
+    rest[a] = -gradient(slot) - slot.piece.l1 * sign(slot.coef) - slot.piece.l2 * slot.coef;
+    diagonal[a] = slot.curvature + slot.piece.l2;
+  }
+  // Conjugate gradients, preconditioned by the diagonal.
+  double rho = 0.0;
+  for (std::size_t a = 0; a < m; ++a) {
+    search[a] = rest[a] / diagonal[a];
+    rho += rest[a] * search[a];
+  }
+  const double stop = k_cg_tolerance * k_cg_tolerance * rho;
+  for (Index it = 0; it < k_cg_iterations && rho > stop; ++it) {
+    apply_normal(slots, search, image);
+    double curvature = 0.0;
+    for (std::size_t a = 0; a < m; ++a) {
+      image[a] += slots_[at_(slots[a])].piece.l2 * search[a];
+      curvature += search[a] * image[a];
+    }
+    if (!(curvature > 0.0)) break;
+    const double length = rho / curvature;
+    double next = 0.0;
+    for (std::size_t a = 0; a < m; ++a) {
+      step[a] += length * search[a];
+      rest[a] -= length * image[a];
+      next += rest[a] * rest[a] / diagonal[a];
+    }
+    for (std::size_t a = 0; a < m; ++a) {
+      search[a] = rest[a] / diagonal[a] + (next / rho) * search[a];
+    }
+    rho = next;
+  }
+
+  // Full projected step if it pays, else as far as the first sign change or bound.
+  const double before = support_objective(slots);
+  const std::vector<double> saved = residual_;
+  const double saved_constant = constant_;
+  std::vector<double> old(m);
+  double first = 1.0;
+  for (std::size_t a = 0; a < m; ++a) {
+    Slot& slot = slots_[at_(slots[a])];
+    const double b = slot.coef;
+    old[a] = b;
+    double wall = step[a] > 0.0 ? slot.piece.upper : slot.piece.lower;
+    if (slot.piece.l1 > 0.0 && b * step[a] < 0.0) wall = 0.0;
+    if (step[a] != 0.0 && std::abs(wall) < k_inf) first = std::min(first, (wall - b) / step[a]);
+    double now = b + step[a];
+    if (step[a] > 0.0 ? now > wall : now < wall) now = wall;
+    if (now == b) continue;
+    slot.coef = now;
+    shift_residual(slot, now - b);
+  }
+  if (support_objective(slots) <= before) return;
+  residual_ = saved;
+  constant_ = saved_constant;
+  first = std::max(0.0, first);
+  for (std::size_t a = 0; a < m; ++a) {
+    Slot& slot = slots_[at_(slots[a])];
+    slot.coef = old[a] + first * step[a];
+    shift_residual(slot, first * step[a]);
+  }
+}
+
+void CoordinateDescent::load(const Iterate& at) {
+  residual_ = at.residual;
+  constant_ = 0.0;
+  for (Slot& slot : slots_) {
+    slot.coef = at.coef[at_(slot.feature)];
+    if (pieces_) problem_.penalty.as_piece(slot.feature, slot.piece);
+  }
+}
+
+void CoordinateDescent::store(Iterate& at) const {
+  for (const Slot& slot : slots_) at.coef[at_(slot.feature)] = slot.coef;
+  refresh(problem_, at, features_.data(), static_cast<Index>(features_.size()));
+}
+
+InnerReport CoordinateDescent::solve(Iterate& at, double target, Index max_iter,
+                                     Monitor& monitor) {
+  InnerReport report;
+  const Index m = static_cast<Index>(slots_.size());
+  if (problem_.fit_intercept) {
+    at.intercept[0] += linalg::dot(problem_.Z.weights(), at.residual.data(), problem_.rows());
+    refresh(problem_, at, features_.data(), m);
+  }
+  std::vector<Index> all(at_(m)), support;
+  std::iota(all.begin(), all.end(), Index{0});
+  std::vector<double> grad(at_(m));
+  while (true) {
+    load(at);
+    double decrease = sweep(all);
+    ++report.iterations;
+    support.clear();
+    for (Index c : all) {
+      if (slots_[at_(c)].coef != 0.0) support.push_back(c);
+    }
+    for (int round = 0; round < k_support_rounds && decrease > 0.1 * target; ++round) {
+      if (pieces_ && !support.empty()) newton(support);
+      decrease = 0.0;
+      for (int t = 0; t < k_sweeps; ++t) decrease += sweep(support);
+      report.iterations += k_sweeps;
+      support.erase(std::remove_if(support.begin(), support.end(),
+                                   [&](Index c) { return slots_[at_(c)].coef == 0.0; }),
+                    support.end());
+      monitor.poll({});
+    }
+    store(at);
+    gradients(problem_, at, features_.data(), m, grad.data());
+    report.gap = duality_gap(problem_, at, features_.data(), m, grad.data());
+    report.converged = report.gap <= target;
+    if (report.converged || report.iterations >= max_iter) return report;
+    monitor.poll({});
+  }
+}
+
+}  // namespace taut::solver

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/solver/gradient_bounds.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "taut/core/parallel.hpp"
+#include "taut/linalg/kernels.hpp"
+
+namespace taut::solver {
+namespace {
+
+constexpr Index k_block = 512;
+constexpr Index k_most_basis = 32;
+/// Share of features above which one pass over all of them, which also feeds the basis, is better.
+constexpr double k_full_share = 0.3;
+/// Relative rounding allowed for in a bound.
+constexpr double k_rounding = 1e-11;
+
+std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
+
+}  // namespace
+
+GradientBounds::GradientBounds(const Problem& problem)
+    : problem_(problem), outputs_(problem.outputs()) {
+  const Index p = problem.cols();
+  // A basis vector costs one multiply-add a feature and check; on a design whose columns hold a
+  // handful of entries a full pass is as cheap as that.
+  Index entries = 0;
+  for (Index j = 0; j < p; ++j) entries += problem.Z.raw().column_entries(j);
+  max_basis_ = std::min(k_most_basis, entries / (4 * std::max<Index>(p, 1)));
+  max_basis_ -= max_basis_ % outputs_;
+  grad_.assign(at_(p * outputs_), 0.0);
+  unit_threshold_.resize(at_(p));
+  const double alpha = problem.penalty.alpha();
+  for (Index j = 0; j < p; ++j) {
+    unit_threshold_[at_(j)] = alpha > 0.0 ? problem.penalty.threshold(j) / alpha : 0.0;
+  }
+}
+
+void GradientBounds::seed(const Iterate& at, const double* grad) {
+  std::copy_n(grad, grad_.size(), grad_.data());
+  ++full_passes_;
+  extend_basis(at);
+}
+
+void GradientBounds::extend_basis(const Iterate& at) {
+  const Index n = problem_.rows(), p = problem_.cols(), K = outputs_;
+  if (max_basis_ < K) return;
+  if (basis_size_ + K > max_basis_) basis_size_ = 0;
+  basis_.resize(at_(n * max_basis_));
+  products_.resize(at_(p * max_basis_));
+  const double* s = problem_.datafit.weights();
+  for (Index k = 0; k < K; ++k) {
+    double* b = &basis_[at_(basis_size_ * n)];
+    std::copy_n(&at.residual[at_(k * n)], n, b);
+    const double size = std::sqrt(linalg::weighted_dot(s, b, b, n));
+    // Twice: one Gram-Schmidt pass leaves what rounding of the first put back.
+    std::vector<double> along(at_(basis_size_), 0.0);
+    for (int pass = 0; pass < 2; ++pass) {
+      for (Index t = 0; t < basis_size_; ++t) {
+        const double a = linalg::weighted_dot(s, &basis_[at_(t * n)], b, n);
+        along[at_(t)] += a;
+        linalg::axpy(-a, &basis_[at_(t * n)], b, n);
+      }
+    }
+    const double rest = std::sqrt(linalg::weighted_dot(s, b, b, n));
+    if (!(rest > 1e-7 * size)) continue;  // already in the span
+    for (Index i = 0; i < n; ++i) b[i] /= rest;
+    double* out = &products_[at_(basis_size_ * p)];
+    parallel_blocks(p, 8 * k_block, p * basis_size_ > 100000 ? problem_.n_threads : 1,
+                    [&](Index begin, Index end) {
+      for (Index j = begin; j < end; ++j) out[j] = -grad_[at_(j * K + k)];
+      for (Index t = 0; t < basis_size_; ++t) {
+        linalg::axpy(-along[at_(t)], &products_[at_(t * p + begin)], out + begin, end - begin);
+      }
+      for (Index j = begin; j < end; ++j) out[j] /= rest;
+    });
+    ++basis_size_;
+  }
+}
+
+void GradientBounds::update(const Iterate& at, const std::vector<char>& skip) {
+  const Index n = problem_.rows(), p = problem_.cols(), K = outputs_;
+  const double* s = problem_.datafit.weights();
+  const double alpha = problem_.penalty.alpha();
+  exact_.clear();
+
+  bool full = basis_size_ == 0;
+  if (!full) {
+    // Coefficients in the basis and the size of what lies outside of it.
+    std::vector<double> along(at_(basis_size_ * K)), rest(at_(n));
+    double outside = 0.0, size = 0.0;
+    for (Index k = 0; k < K; ++k) {
+      std::copy_n(&at.residual[at_(k * n)], n, rest.data());
+      size += linalg::weighted_dot(s, rest.data(), rest.data(), n);
+      for (Index t = 0; t < basis_size_; ++t) {
+        const double a = linalg::weighted_dot(s, &basis_[at_(t * n)], rest.data(), n);
+        along[at_(k * basis_size_ + t)] = a;
+        linalg::axpy(-a, &basis_[at_(t * n)], rest.data(), n);
+      }
+      outside += linalg::weighted_dot(s, rest.data(), rest.data(), n);
+    }
+    const double radius = std::sqrt(outside) + k_rounding * std::sqrt(size);
+    const Index blocks = (p + k_block - 1) / k_block;
+    std::vector<std::vector<Index>> open(at_(blocks));
+    const double work = static_cast<double>(p) * static_cast<double>(basis_size_ * K);
+    parallel_for(blocks, work < 1e5 ? 1 : problem_.n_threads, [&](Index block) {
+      const Index begin = block * k_block, end = std::min(p, begin + k_block);
+      double ghat[k_block];
+      for (Index k = 0; k < K; ++k) {
+        std::fill_n(ghat, end - begin, 0.0);
+        for (Index t = 0; t < basis_size_; ++t) {
+          linalg::axpy(-along[at_(k * basis_size_ + t)], &products_[at_(t * p + begin)], ghat,
+                       end - begin);
+        }
+        for (Index j = begin; j < end; ++j) grad_[at_(j * K + k)] = ghat[j - begin];
+      }
+      for (Index j = begin; j < end; ++j) {
+        if (skip[at_(j)]) continue;
+        const double limit = alpha * unit_threshold_[at_(j)];
+        const double slack = limit - problem_.Z.norm(j) * radius;
+        const double* g = gradient(j);
+        double square = 0.0;
+        for (Index k = 0; k < K; ++k) square += g[k] * g[k];
+        if (slack >= 0.0 && square <= slack * slack) continue;
+        if (problem_.penalty.pull(g, j) <= slack) continue;
+        open[at_(block)].push_back(j);
+      }
+    });
+    for (const auto& list : open) exact_.insert(exact_.end(), list.begin(), list.end());
+    full = static_cast<double>(exact_.size()) > k_full_share * static_cast<double>(p);
+  }
+
+  if (full) {
+    gradients(problem_, at, nullptr, p, grad_.data());
+    ++full_passes_;
+    extend_basis(at);
+    exact_.clear();
+    for (Index j = 0; j < p; ++j) {
+      if (skip[at_(j)]) continue;
+      // Exactly known and below the threshold: certified like any other.
+      if (problem_.penalty.pull(gradient(j), j) > alpha * unit_threshold_[at_(j)]) {
+        exact_.push_back(j);
+      }
+    }
+    exact_grad_.resize(exact_.size() * at_(K));
+    for (std::size_t c = 0; c < exact_.size(); ++c) {
+      std::copy_n(gradient(exact_[c]), K, &exact_grad_[c * at_(K)]);
+    }
+    return;
+  }
+  exact_grad_.resize(exact_.size() * at_(K));
+  gradients(problem_, at, exact_.data(), static_cast<Index>(exact_.size()), exact_grad_.data());
+  partial_passes_ += static_cast<double>(exact_.size()) / static_cast<double>(std::max<Index>(p, 1));
+  for (std::size_t c = 0; c < exact_.size(); ++c) {
+    std::copy_n(&exact_grad_[c * at_(K)], K, &grad_[at_(exact_[c] * K)]);
+  }
+}
+
+}  // namespace taut::solver

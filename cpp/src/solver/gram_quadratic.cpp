@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/solver/gram_quadratic.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "taut/core/parallel.hpp"
+#include "taut/linalg/dense.hpp"
+#include "taut/linalg/kernels.hpp"
+
+namespace taut::solver {
+namespace {
+
+constexpr Index k_tile = 64;
+
+std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
+
+}  // namespace
+
+GramQuadratic::GramQuadratic(const Problem& problem) : problem_(problem) {
+  const Index n = problem.rows();
+  root_weights_.resize(at_(n));
+  for (Index i = 0; i < n; ++i) root_weights_[at_(i)] = std::sqrt(problem.Z.weights()[i]);
+}
+
+void GramQuadratic::add(const Index* features, Index count) {
+  if (count == 0) return;
+  const Index first = qp_.size();
+  features_.insert(features_.end(), features, features + count);
+  qp_.resize(first + count);
+  fill_gram(first);
+}
+
+void GramQuadratic::fill_gram(Index first) {
+  const Index n = problem_.rows(), m = qp_.size(), count = m - first;
+  const Index* added = &features_[at_(first)];
+  if (problem_.Z.raw().is_sparse()) {
+    problem_.Z.gram(features_.data(), m, added, count, problem_.Z.weights(), problem_.n_threads,
+                    qp_.column(first), qp_.ld());
+  } else {
+    if (static_cast<Index>(packed_.capacity()) < n * m) packed_.reserve(at_(n * (m + m / 2 + 64)));
+    packed_.resize(at_(n * m));
+    for (Index a = first; a < m; ++a) {
+      problem_.Z.pack(features_[at_(a)], root_weights_.data(), 0, n, &packed_[at_(a * n)]);
+    }
+    const double work = static_cast<double>(n) * static_cast<double>(m * count);
+    parallel_blocks(m, k_tile, work < 5e5 ? 1 : problem_.n_threads, [&](Index begin, Index end) {
+      for (Index b = first; b < m; ++b) std::fill(qp_.column(b) + begin, qp_.column(b) + end, 0.0);
+      linalg::add_gemm_tn(end - begin, count, n, &packed_[at_(begin * n)], n,
+                          &packed_[at_(first * n)], n, qp_.column(first) + begin, qp_.ld());
+    });
+  }
+  for (Index a = 0; a < first; ++a) {
+    for (Index b = first; b < m; ++b) qp_.column(a)[b] = qp_.column(b)[a];
+  }
+}
+
+void GramQuadratic::refresh_q(const Iterate& at, Index first) {
+  const Index count = qp_.size() - first;
+  if (count == 0) return;
+  gradients(problem_, at, &features_[at_(first)], count, &qp_.q(first));
+  for (Index a = first; a < qp_.size(); ++a) qp_.q(a) = -qp_.q(a);
+}
+
+InnerReport GramQuadratic::solve(Iterate& at, double target, Index max_iter, Monitor& monitor) {
+  InnerReport report;
+  if (fresh_ == 0 && problem_.fit_intercept) {
+    // Centred columns leave the intercept alone: it is the weighted mean of what is to be fitted.
+    const double* s = problem_.Z.weights();
+    at.intercept[0] += linalg::dot(s, at.residual.data(), problem_.rows());
+    refresh(problem_, at, features_.data(), qp_.size());
+  }
+  refresh_q(at, fresh_);
+  fresh_ = qp_.size();
+
+  const double alpha = problem_.penalty.alpha();
+  double largest = 0.0;
+  for (Index a = 0; a < qp_.size(); ++a) {
+    problem_.penalty.as_piece(features_[at_(a)], qp_.piece(a));
+    qp_.w(a) = at.coef[at_(features_[at_(a)])];
+    largest = std::max(largest, std::abs(qp_.q(a)));
+  }
+  // The gap is at most sum |b_j| times the violation, to first order: start from there, tighten.
+  double l1 = 0.0;
+  for (Index a = 0; a < qp_.size(); ++a) l1 += std::abs(qp_.w(a));
+  double violation = std::max(0.1 * target / std::max(l1, 1e-300), 1e-13 * largest);
+  violation = std::min(violation, 1e-3 * std::max(alpha, 1e-12 * largest));
+
+  std::vector<double> grad(at_(qp_.size()));
+  while (report.iterations < max_iter) {
+    const ActiveSetQP::Report r = qp_.solve(violation, max_iter, problem_.n_threads);
+    report.iterations += r.sweeps + std::max<Index>(r.newton_steps, 1);
+    for (Index a = 0; a < qp_.size(); ++a) at.coef[at_(features_[at_(a)])] = qp_.w(a);
+    refresh(problem_, at, features_.data(), qp_.size());
+    refresh_q(at, 0);
+    for (Index a = 0; a < qp_.size(); ++a) grad[at_(a)] = -qp_.q(a);
+    report.gap = duality_gap(problem_, at, features_.data(), qp_.size(), grad.data());
+    report.converged = report.gap <= target;
+    if (report.converged || violation <= 1e-15 * largest) break;
+    monitor.poll({});
+    violation *= 0.1;
+  }
+  return report;
+}
+
+}  // namespace taut::solver

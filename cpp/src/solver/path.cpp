@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/solver/path.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <optional>
+
+#include "taut/core/views.hpp"
+#include "taut/datafit/quadratic.hpp"
+#include "taut/design/dense.hpp"
+#include "taut/design/standardized.hpp"
+#include "taut/solver/automatic_quadratic.hpp"
+#include "taut/solver/coordinate_descent.hpp"
+#include "taut/linalg/kernels.hpp"
+#include "taut/solver/gradient_bounds.hpp"
+#include "taut/solver/gram_quadratic.hpp"
+#include "taut/solver/inner_solver.hpp"
+#include "taut/solver/problem.hpp"
+#include "taut/solver/prox_newton.hpp"
+#include "taut/solver/reduction.hpp"
+
+namespace taut::solver {
+namespace {
+
+/// glmnet's rules for ending a path (glmnet.control: fdev, devmax, mnlam).
+constexpr double k_least_gain = 1e-5;
+constexpr double k_most_explained = 0.999;
+constexpr Index k_least_steps = 5;
+
+/// The working set grows by at most this many features at once, or by the size of the support.
+constexpr Index k_growth = 100;
+
+/// Inner problems are solved to this share of the gap that the whole problem may have.
+constexpr double k_inner_share = 0.3;
+
+/// A null model with unpenalised features is fitted to this share of the null loss.
+constexpr double k_null_accuracy = 1e-14;
+
+std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
+
+/// One path over a prepared problem: who is in the working set, when an alpha is done.
+class Driver {
+ public:
+  Driver(const Problem& problem, penalty::Penalty& penalty, const PathOptions& options,
+         InnerSolver& inner, double null_loss, Monitor& monitor)
+      : problem_(problem), penalty_(penalty), options_(options), inner_(inner), monitor_(monitor),
+        null_loss_(null_loss), bounds_(problem), in_set_(at_(problem.cols()), 0) {
+    for (Index j = 0; j < problem.cols(); ++j) {
+      if (problem.Z.norm(j) == 0.0 || penalty.is_excluded(j)) in_set_[at_(j)] = k_never;
+    }
+  }
+
+  /// Features without penalty are in every model; fits the null model and seeds the bounds from its
+  /// gradients (p x K), which are also left in `grad`.
+  void start(Iterate& at, std::vector<double>& grad, bool grad_known) {
+    for (Index j = 0; j < problem_.cols(); ++j) {
+      if (!in_set_[at_(j)] && penalty_.is_free(j)) join(j);
+    }
+    flush();
+    if (!set_.empty() || !grad_known) {
+      solve(at, k_null_accuracy * std::max(null_loss_, 1e-300));
+      gradients(problem_, at, nullptr, problem_.cols(), grad.data());
+    }
+    bounds_.seed(at, grad.data());
+  }
+
+  void warm_start(const Iterate& at) {
+    const Index K = problem_.outputs();
+    for (Index j = 0; j < problem_.cols(); ++j) {
+      const double* b = &at.coef[at_(j * K)];
+      if (!in_set_[at_(j)] && std::any_of(b, b + K, [](double x) { return x != 0.0; })) join(j);
+    }
+    flush();
+  }
+
+  struct Step {
+    Index iterations = 0;
+    double gap = 0.0;
+    bool converged = false;
+  };
+
+  Step run(Iterate& at, Progress progress) {
+    Step step;
+    const double goal = options_.tol * null_loss_;
+    double target = k_inner_share * goal;
+    admit_expected();
+    while (true) {
+      step.iterations += solve(at, target).iterations;
+      progress.gap = step.gap;
+      progress.n_active = active(at);
+      monitor_.poll(progress);
+      step.gap = certify(at);
+      step.converged = step.gap <= goal;
+      if (step.converged || step.iterations >= options_.max_iter) return step;
+      if (!admit_violators(progress.n_active)) {
+        // Nobody is missing: the restricted problem itself must be solved more exactly. Below
+        // rounding of the objective that ends.
+        target *= 0.1;
+        if (target < 1e-17 * null_loss_) return step;
+      }
+    }
+  }
+
+  Index active(const Iterate& at) const {
+    const Index K = problem_.outputs();
+    return std::count_if(set_.begin(), set_.end(), [&](Index j) {
+      const double* b = &at.coef[at_(j * K)];
+      return std::any_of(b, b + K, [](double x) { return x != 0.0; });
+    });
+  }
+
+  const std::vector<Index>& working_set() const { return set_; }
+  const GradientBounds& bounds() const { return bounds_; }
+  Index rounds() const { return rounds_; }
+
+ private:
+  static constexpr char k_in = 1, k_never = 2;
+
+  void join(Index j) {
+    in_set_[at_(j)] = k_in;
+    set_.push_back(j);
+  }
+
+  void flush() {
+    inner_.add(set_.data() + handed_over_, static_cast<Index>(set_.size()) - handed_over_);
+    handed_over_ = static_cast<Index>(set_.size());
+  }
+
+  InnerReport solve(Iterate& at, double target) {
+    ++rounds_;
+    return inner_.solve(at, target, options_.max_iter, monitor_);
+  }
+
+  /// Features whose last known gradient lies beyond the new threshold: they will be violators.
+  void admit_expected() {
+    const double alpha = penalty_.alpha();
+    const Index K = problem_.outputs();
+    for (Index j = 0; j < problem_.cols(); ++j) {
+      if (in_set_[at_(j)]) continue;
+      const double limit = alpha * bounds_.unit_threshold(j);
+      const double* g = bounds_.gradient(j);
+      double square = 0.0;
+      for (Index k = 0; k < K; ++k) square += g[k] * g[k];
+      if (square > limit * limit && penalty_.pull(g, j) > limit) join(j);
+    }
+    flush();
+  }
+
+  /// Gap of the whole problem: the working set and every feature that no bound excludes.
+  double certify(const Iterate& at) {
+    const Index K = problem_.outputs();
+    bounds_.update(at, in_set_);
+    listed_ = set_;
+    listed_.insert(listed_.end(), bounds_.exact().begin(), bounds_.exact().end());
+    listed_grad_.resize(listed_.size() * at_(K));
+    gradients(problem_, at, set_.data(), static_cast<Index>(set_.size()), listed_grad_.data());
+    std::copy(bounds_.exact_gradients().begin(), bounds_.exact_gradients().end(),
+              listed_grad_.begin() + static_cast<std::ptrdiff_t>(set_.size()) * K);
+    return duality_gap(problem_, at, listed_.data(), static_cast<Index>(listed_.size()),
+                       listed_grad_.data());
+  }
+
+  /// Adds the worst violators; false if there are none.
+  bool admit_violators(Index n_active) {
+    const Index K = problem_.outputs();
+    std::vector<std::pair<double, Index>> violators;
+    for (std::size_t c = 0; c < bounds_.exact().size(); ++c) {
+      const Index j = bounds_.exact()[c];
+      const double pull = penalty_.pull(&bounds_.exact_gradients()[c * at_(K)], j);
+      const double limit = penalty_.threshold(j);
+      if (pull > limit) violators.emplace_back(-(pull - limit), j);
+    }
+    if (violators.empty()) return false;
+    const auto most = static_cast<std::size_t>(std::max(k_growth, n_active));
+    std::sort(violators.begin(), violators.end());
+    if (violators.size() > most) violators.resize(most);
+    for (const auto& v : violators) join(v.second);
+    flush();
+    return true;
+  }
+
+  const Problem& problem_;
+  penalty::Penalty& penalty_;
+  const PathOptions& options_;
+  InnerSolver& inner_;
+  Monitor& monitor_;
+  double null_loss_;
+  GradientBounds bounds_;
+  std::vector<char> in_set_;
+  std::vector<Index> set_, listed_;
+  std::vector<double> listed_grad_;
+  Index handed_over_ = 0;
+  Index rounds_ = 0;
+};
+
+std::unique_ptr<InnerSolver> make_inner(const Problem& problem, const PathOptions& options) {
+  if (!problem.datafit.is_quadratic()) return std::make_unique<ProxNewton>(problem);
+  if (options.route == Route::gram) return std::make_unique<GramQuadratic>(problem);
+  if (options.route == Route::naive) return std::make_unique<CoordinateDescent>(problem);
+  return std::make_unique<AutomaticQuadratic>(problem);
+}
+
+/// Fits the intercept alone (Newton; one step for a quadratic) at zero coefficients.
+void fit_null_intercept(const Problem& problem, Iterate& at, const PathOptions& options,
+                        Monitor& monitor) {
+  if (!problem.fit_intercept) return;
+  make_inner(problem, options)->solve(at, 0.0, options.max_iter, monitor);
+}
+
+/// alpha_max, alpha_max * eps^(1/(k-1)), .. , alpha_max * eps.
+std::vector<double> alpha_grid(double alpha_max, double eps, Index k) {
+  std::vector<double> alphas(at_(k));
+  for (Index i = 0; i < k; ++i) {
+    const double share = k > 1 ? static_cast<double>(i) / static_cast<double>(k - 1) : 0.0;
+    alphas[at_(i)] = alpha_max * std::exp(share * std::log(eps));
+  }
+  return alphas;
+}
+
+}  // namespace
+
+Index path_length(const PathOptions& options) {
+  return options.alphas.empty() ? options.n_alphas : static_cast<Index>(options.alphas.size());
+}
+
+PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
+                    penalty::Penalty& penalty, const double* offset, const PathOptions& options,
+                    const double* start_coef, const double* start_intercept, PathOutput out,
+                    Monitor& monitor) {
+  const Index n = X.rows(), p = X.cols(), K = datafit.outputs();
+  const double* s = datafit.weights();
+  PathReport report;
+  penalty.set_alpha(1.0);  // thresholds in units of alpha; rules that free a feature show at any
+
+  // The null model needs no X; its residual then shares the one pass that standardisation makes.
+  // An empty design stands in for X until that is done.
+  std::vector<double> u(at_(n));
+  Iterate at;
+  {
+    const design::Dense<double> nothing(DenseView<double>{nullptr, n, 0, n});
+    const design::Standardized Z(nothing, s, options.fit_intercept, false, nullptr, 1);
+    const Problem null{Z, datafit, penalty, offset, options.fit_intercept, 1};
+    at = Iterate::zero(null);
+    fit_null_intercept(null, at, options, monitor);
+    for (Index i = 0; i < n; ++i) u[at_(i)] = -s[i] * at.residual[at_(i)];
+  }
+  report.null_loss = datafit.value(at.eta.data());
+  at.coef.assign(at_(p * K), 0.0);
+
+  const design::Standardized Z(X, s, options.fit_intercept, options.standardize, u.data(),
+                               options.n_threads);
+  report.finite = Z.finite();
+  if (!report.finite) return report;
+  Problem problem{Z, datafit, penalty, offset, options.fit_intercept, options.n_threads};
+  std::vector<double> grad(at_(p * K));
+  if (K == 1) {
+    grad = Z.product();
+  } else {
+    gradients(problem, at, nullptr, p, grad.data());
+  }
+
+  // Many rows, few columns, least squares: carry on with p rows in place of n.
+  std::optional<Reduction> reduction;
+  std::optional<design::Dense<double>> small;
+  std::optional<design::Standardized> small_Z;
+  std::optional<datafit::Quadratic> small_fit;
+  std::optional<Problem> small_problem;
+  const double constant = at.intercept[0];
+  if (datafit.is_quadratic() && options.route != Route::naive && Reduction::pays(Z)) {
+    std::vector<double> zr(grad);
+    for (double& x : zr) x = -x;
+    reduction.emplace(Z, at.residual.data(), zr.data(), options.n_threads);
+    small.emplace(DenseView<double>{reduction->R.data(), p, p, p});
+    small_Z.emplace(*small, reduction->weights.data(), false, false, nullptr, 1);
+    small_fit.emplace(p, reduction->t.data(), reduction->weights.data());
+    small_problem.emplace(
+        Problem{*small_Z, *small_fit, penalty, nullptr, false, options.n_threads});
+    at = Iterate::zero(*small_problem);
+  }
+  const Problem& solved = small_problem ? *small_problem : problem;
+  const double shift = reduction ? 0.5 * reduction->rest : 0.0;
+
+  const auto inner = make_inner(solved, options);
+  Driver driver(solved, penalty, options, *inner, report.null_loss, monitor);
+  driver.start(at, grad, true);
+  for (Index j = 0; j < p; ++j) {
+    if (Z.norm(j) > 0.0) {
+      report.alpha_max = std::max(report.alpha_max, penalty.entry_alpha(&grad[at_(j * K)], j));
+    }
+  }
+  const std::vector<double> alphas =
+      options.alphas.empty() ? alpha_grid(report.alpha_max, options.eps, options.n_alphas)
+                             : options.alphas;
+
+  if (start_coef) {
+    for (Index k = 0; k < K; ++k) {
+      const double* b = start_coef + k * p;
+      for (Index j = 0; j < p; ++j) {
+        at.coef[at_(j * K + k)] = Z.norm(j) > 0.0 ? b[j] * Z.scale(j) : 0.0;
+      }
+      if (solved.fit_intercept && start_intercept) {
+        at.intercept[at_(k)] = start_intercept[k];
+        for (Index j = 0; j < p; ++j) at.intercept[at_(k)] += Z.mean(j) * b[j];
+      }
+    }
+    refresh(solved, at, nullptr, p);
+    driver.warm_start(at);
+  }
+
+  const Index steps = static_cast<Index>(alphas.size());
+  double explained_before = 0.0;
+  for (Index step = 0; step < steps; ++step) {
+    penalty.set_alpha(alphas[at_(step)]);
+    const Driver::Step done =
+        driver.run(at, Progress{step, steps, alphas[at_(step)], 0.0, 0});
+
+    // Coefficients on the scale of X. Only the working set can be nonzero.
+    double* coefs = out.coefs + step * K * p;
+    double* intercepts = out.intercepts + step * K;
+    for (Index k = 0; k < K; ++k) {
+      intercepts[k] = small_problem ? constant : at.intercept[at_(k)];
+    }
+    for (Index j : driver.working_set()) {
+      for (Index k = 0; k < K; ++k) {
+        const double b = at.coef[at_(j * K + k)];
+        if (b == 0.0) continue;
+        coefs[k * p + j] = b / Z.scale(j);
+        intercepts[k] -= Z.mean(j) * coefs[k * p + j];
+      }
+    }
+    const double loss = solved.datafit.value(at.eta.data()) + shift;
+    const double explained = report.null_loss > 0.0 ? 1.0 - loss / report.null_loss : 0.0;
+    const Index active = driver.active(at);
+    report.alphas.push_back(alphas[at_(step)]);
+    report.dual_gaps.push_back(done.gap);
+    report.objective.push_back(shift + objective(solved, at, driver.working_set().data(),
+                                                 static_cast<Index>(driver.working_set().size())));
+    report.dev_ratio.push_back(explained);
+    report.n_iter.push_back(done.iterations);
+    report.n_active.push_back(active);
+    report.converged.push_back(done.converged);
+    ++report.n_done;
+
+    if (options.max_active >= 0 && active > options.max_active) break;
+    if (options.early_stop && step + 1 >= std::min(k_least_steps, steps)) {
+      if (explained > k_most_explained) break;
+      if (explained - explained_before < k_least_gain * explained) break;
+    }
+    explained_before = explained;
+  }
+  report.full_passes = driver.bounds().full_passes();
+  report.partial_passes = driver.bounds().partial_passes();
+  report.candidates = static_cast<Index>(driver.working_set().size());
+  report.rounds = driver.rounds();
+  return report;
+}
+
+}  // namespace taut::solver

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/solver/problem.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "taut/linalg/kernels.hpp"
+
+namespace taut::solver {
+namespace {
+
+std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
+
+}  // namespace
+
+Iterate Iterate::zero(const Problem& problem) {
+  Iterate at;
+  const Index n = problem.rows(), K = problem.outputs();
+  at.coef.assign(at_(problem.cols() * K), 0.0);
+  at.intercept.assign(at_(K), 0.0);
+  at.eta.assign(at_(n * K), 0.0);
+  at.residual.assign(at_(n * K), 0.0);
+  refresh(problem, at, nullptr, 0);
+  return at;
+}
+
+void refresh(const Problem& problem, Iterate& at, const Index* features, Index count) {
+  const Index n = problem.rows(), K = problem.outputs();
+  for (Index k = 0; k < K; ++k) {
+    double* eta = &at.eta[at_(k * n)];
+    if (problem.offset) {
+      std::copy_n(problem.offset + k * n, n, eta);
+    } else {
+      std::fill_n(eta, n, 0.0);
+    }
+    double constant = at.intercept[at_(k)];
+    for (Index c = 0; c < count; ++c) {
+      const Index j = features ? features[c] : c;
+      const double b = at.coef[at_(j * K + k)];
+      if (b != 0.0) constant += problem.Z.add_to(j, b, eta);
+    }
+    for (Index i = 0; i < n; ++i) eta[i] += constant;
+  }
+  problem.datafit.residual(at.eta.data(), at.residual.data());
+}
+
+void gradients(const Problem& problem, const Iterate& at, const Index* features, Index count,
+               double* out) {
+  const Index n = problem.rows(), K = problem.outputs();
+  const double* s = problem.datafit.weights();
+  std::vector<double> u(at_(n)), column(at_(K > 1 ? count : 0));
+  for (Index k = 0; k < K; ++k) {
+    const double* r = &at.residual[at_(k * n)];
+    for (Index i = 0; i < n; ++i) u[at_(i)] = -s[i] * r[i];
+    double* g = K > 1 ? column.data() : out;
+    problem.Z.products(u.data(), features, count, problem.n_threads, g);
+    if (K > 1) {
+      for (Index c = 0; c < count; ++c) out[c * K + k] = g[c];
+    }
+  }
+}
+
+double objective(const Problem& problem, const Iterate& at, const Index* features, Index count) {
+  double total = problem.datafit.value(at.eta.data());
+  const Index K = problem.outputs();
+  for (Index c = 0; c < count; ++c) {
+    const Index j = features ? features[c] : c;
+    const double* b = &at.coef[at_(j * K)];
+    if (std::any_of(b, b + K, [](double x) { return x != 0.0; })) {
+      total += problem.penalty.value(b, j);
+    }
+  }
+  return total;
+}
+
+double duality_gap(const Problem& problem, const Iterate& at, const Index* features, Index count,
+                   const double* grad) {
+  return duality_gap(problem, at, features, count, grad, objective(problem, at, features, count));
+}
+
+double duality_gap(const Problem& problem, const Iterate& at, const Index* features, Index count,
+                   const double* grad, double primal) {
+  const Index n = problem.rows(), K = problem.outputs();
+  const penalty::Penalty& penalty = problem.penalty;
+  const double* s = problem.datafit.weights();
+  std::vector<double> scaled(at_(K));
+
+  double c_max = 1.0, free_part = 0.0;
+  for (Index c = 0; c < count; ++c) {
+    const Index j = features ? features[c] : c;
+    const double* g = grad + c * K;
+    if (penalty.is_free(j)) {
+      for (Index k = 0; k < K; ++k) free_part += std::abs(g[k] * at.coef[at_(j * K + k)]);
+    } else {
+      c_max = std::min(c_max, penalty.feasible_scale(g, j));
+    }
+  }
+  double offset_part = 0.0;
+  if (problem.offset) {
+    for (Index k = 0; k < K; ++k) {
+      offset_part += linalg::weighted_dot(s, problem.offset + k * n, &at.residual[at_(k * n)], n);
+    }
+  }
+  const auto dual = [&](double scale) {
+    double total = problem.datafit.dual(at.residual.data(), scale) - scale * offset_part;
+    for (Index c = 0; c < count; ++c) {
+      const Index j = features ? features[c] : c;
+      if (penalty.is_free(j)) continue;
+      for (Index k = 0; k < K; ++k) scaled[at_(k)] = scale * grad[c * K + k];
+      // The largest feasible scale puts one feature exactly on its threshold: rounding must not
+      // make its conjugate infinite.
+      const double conjugate = penalty.conjugate(scaled.data(), j);
+      if (std::isfinite(conjugate)) total += -conjugate;
+    }
+    return total;
+  };
+  double best = dual(c_max);
+  const double other = problem.datafit.best_scale(at.residual.data(), c_max);
+  if (other != c_max) best = std::max(best, dual(other));
+  return primal - best + free_part;
+}
+
+}  // namespace taut::solver

@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/solver/prox_newton.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include "taut/core/parallel.hpp"
+#include "taut/linalg/kernels.hpp"
+#include "taut/penalty/group_elastic_net.hpp"
+
+namespace taut::solver {
+namespace {
+
+constexpr double k_armijo = 1e-4;
+constexpr int k_halvings = 30;
+/// Rounding of the objective, relative: changes below it say nothing.
+constexpr double k_rounding = 4e-16;
+/// The intercept's gradient |sum s r_k| <= this (sum s = 1, |r| <= 1) before a certificate is made.
+constexpr double k_intercept_slope = 1e-14;
+constexpr int k_polish_steps = 50;
+/// Relative ridge of the Gram: it makes the row-shift direction of the multinomial Hessian definite.
+constexpr double k_ridge = 1e-9;
+/// Zero coefficients whose gradient is within this share of the threshold join a new model.
+constexpr double k_near = 0.9;
+/// Each model is solved to this share of the violation it starts from.
+constexpr double k_model_accuracy = 0.02;
+/// A new Hessian must contract better than this, or a fresh one is made at once.
+constexpr double k_poor_contraction = 0.7;
+/// Work, in multiply-adds of a matrix product: one entry of a dot product, of a softmax.
+constexpr double k_dot_work = 3.0, k_softmax_work = 60.0, k_pack_work = 4.0;
+/// A new Hessian serves later steps too: its cost counts by this share.
+constexpr double k_build_share = 0.5;
+
+constexpr Index k_feature_block = 16;
+constexpr double k_parallel_work = 1e5;
+
+std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
+
+int threads_for(double work, int n_threads) { return work < k_parallel_work ? 1 : n_threads; }
+
+bool any_nonzero(const double* b, Index K) {
+  return std::any_of(b, b + K, [](double x) { return x != 0.0; });
+}
+
+/// Distance of -g from the subdifferential of one coordinate.
+double coordinate_violation(const penalty::Piece& e, double b, double g) {
+  constexpr double k_inf = std::numeric_limits<double>::infinity();
+  const double smooth = g + e.l2 * b;
+  const double up = b < e.upper ? smooth + (b >= 0.0 ? e.l1 : -e.l1) : k_inf;
+  const double down = b > e.lower ? smooth + (b > 0.0 ? e.l1 : -e.l1) : -k_inf;
+  return std::max({0.0, -up, down});
+}
+
+/// The shift c that minimises sum_k l1 |b_k - c| + l2 (b_k - c)^2 / 2; the midpoint of the set of
+/// minimisers where that is not one point (l2 = 0 and an even number of classes).
+double row_shift(const double* b, Index K, double l1, double l2) {
+  std::vector<double> sorted(b, b + K);
+  std::sort(sorted.begin(), sorted.end());
+  double mean = 0.0;
+  for (double x : sorted) mean += x / static_cast<double>(K);
+  if (l1 == 0.0) return mean;
+  if (l2 == 0.0) return 0.5 * (sorted[at_((K - 1) / 2)] + sorted[at_(K / 2)]);
+  // Slope to the left and right of each breakpoint; linear in between.
+  const double k = static_cast<double>(K);
+  for (Index i = 0; i < K; ++i) {
+    const double c = sorted[at_(i)];
+    const double smooth = l2 * k * (c - mean);
+    const double left = smooth + l1 * (2.0 * static_cast<double>(i) - k);
+    if (left >= 0.0) return mean + l1 * (k - 2.0 * static_cast<double>(i)) / (l2 * k);
+    if (left + 2.0 * l1 >= 0.0) return c;
+  }
+  return mean;
+}
+
+}  // namespace
+
+ProxNewton::ProxNewton(const Problem& problem)
+    : problem_(problem),
+      group_(dynamic_cast<const penalty::GroupElasticNet*>(&problem.penalty)),
+      hessian_(problem),
+      group_qp_(problem.outputs()),
+      slot_(at_(problem.cols()), -1) {
+  const Index n = problem.rows(), K = width();
+  u_.resize(at_(n * K));
+  sums_.resize(at_(K));
+  direction_.resize(at_(n * K));
+  constant_.resize(at_(K));
+  trial_eta_.resize(at_(n * K));
+  trial_residual_.resize(at_(n * K));
+  grad0_.resize(at_(K));
+  change0_.resize(at_(K));
+  inverse_.resize(at_(K * K));
+}
+
+void ProxNewton::add(const Index* features, Index count) {
+  for (Index c = 0; c < count; ++c) {
+    slot_[at_(features[c])] = static_cast<Index>(features_.size());
+    features_.push_back(features[c]);
+  }
+  grad_.resize(features_.size() * at_(width()), 0.0);
+  in_model_.resize(features_.size() * at_(width()), 0);
+}
+
+/// Datafit and residual at the iterate's eta.
+void ProxNewton::evaluate(Iterate& at) {
+  value_ = problem_.datafit.evaluate(at.eta.data(), at.residual.data());
+}
+
+/// Gradients of the features from slot `first` on, and of the intercepts.
+void ProxNewton::update_gradient(const Iterate& at, Index first) {
+  const Index n = problem_.rows(), K = width();
+  const double* s = problem_.Z.weights();
+  for (Index k = 0; k < K; ++k) {
+    double* u = &u_[at_(k * n)];
+    const double* r = &at.residual[at_(k * n)];
+    for (Index i = 0; i < n; ++i) u[i] = -s[i] * r[i];
+    sums_[at_(k)] = linalg::sum(u, n);
+    grad0_[at_(k)] = problem_.fit_intercept ? sums_[at_(k)] : 0.0;
+  }
+  const double work = static_cast<double>(n) * static_cast<double>((count() - first) * K);
+  parallel_blocks(count() - first, k_feature_block, threads_for(work, problem_.n_threads),
+                  [&](Index begin, Index end) {
+    for (Index c = first + begin; c < first + end; ++c) {
+      for (Index k = 0; k < K; ++k) {
+        grad_[at_(c * K + k)] =
+            problem_.Z.dot(features_[at_(c)], &u_[at_(k * n)], sums_[at_(k)]);
+      }
+    }
+  });
+  known_ = count();
+}
+
+double ProxNewton::violation(const Iterate& at) const {
+  const Index K = width();
+  double worst = 0.0;
+  for (Index c = 0; c < count(); ++c) {
+    const Index j = features_[at_(c)];
+    worst = std::max(worst, problem_.penalty.subdiff_distance(&at.coef[at_(j * K)],
+                                                              &grad_[at_(c * K)], j));
+  }
+  return worst;
+}
+
+double ProxNewton::size(const Iterate& at) const {
+  const Index K = width();
+  double total = 0.0;
+  for (Index j : features_) {
+    for (Index k = 0; k < K; ++k) total += std::abs(at.coef[at_(j * K + k)]);
+  }
+  return total;
+}
+
+double ProxNewton::penalty_value(const Iterate& at) const {
+  const Index K = width();
+  double total = 0.0;
+  for (Index j : features_) {
+    const double* b = &at.coef[at_(j * K)];
+    if (any_nonzero(b, K)) total += problem_.penalty.value(b, j);
+  }
+  return total;
+}
+
+double ProxNewton::intercept_slope() const {
+  double worst = 0.0;
+  for (double g : grad0_) worst = std::max(worst, std::abs(g));
+  return worst;
+}
+
+/// Newton on the intercepts alone until their gradient is rounding: O(n K) a step, mostly one or two
+/// steps because the model has moved them along. grad_ is stale afterwards.
+void ProxNewton::polish_intercept(Iterate& at) {
+  const Index n = problem_.rows(), K = width();
+  const double* s = problem_.Z.weights();
+  ++counters_.polishes;
+  double last = std::numeric_limits<double>::infinity();
+  for (int step = 0; step < k_polish_steps; ++step) {
+    for (Index k = 0; k < K; ++k) {
+      grad0_[at_(k)] = -linalg::dot(s, &at.residual[at_(k * n)], n);
+    }
+    const double slope = intercept_slope();
+    if (slope <= k_intercept_slope) return;
+    if (slope >= 0.5 * last && slope <= 1e3 * k_intercept_slope) return;  // rounding
+    last = slope;
+    intercept_hessian_inverse(problem_, at.residual.data(), scratch_, inverse_.data());
+    double descent = 0.0;
+    for (Index k = 0; k < K; ++k) {
+      change0_[at_(k)] = -linalg::dot(&inverse_[at_(k * K)], grad0_.data(), K);
+      descent += change0_[at_(k)] * grad0_[at_(k)];
+    }
+    double t = 1.0;
+    bool accepted = false;
+    for (int halving = 0; halving <= k_halvings && !accepted; ++halving, t *= 0.5) {
+      for (Index k = 0; k < K; ++k) {
+        const double d = t * change0_[at_(k)];
+        const double* from = &at.eta[at_(k * n)];
+        double* to = &trial_eta_[at_(k * n)];
+        for (Index i = 0; i < n; ++i) to[i] = from[i] + d;
+      }
+      const double value =
+          problem_.datafit.evaluate(trial_eta_.data(), trial_residual_.data());
+      if (value <= value_ + k_armijo * t * descent + k_rounding * std::abs(value_)) {
+        accepted = true;
+        value_ = value;
+        at.eta.swap(trial_eta_);
+        at.residual.swap(trial_residual_);
+        for (Index k = 0; k < K; ++k) at.intercept[at_(k)] += t * change0_[at_(k)];
+      }
+    }
+    if (!accepted) return;
+  }
+}
+
+/// Whether a new Hessian now is cheaper than going on with the one at hand.
+bool ProxNewton::model_pays(double expected_gap, double target) const {
+  const double n = static_cast<double>(problem_.rows()), K = static_cast<double>(width());
+  const double m = static_cast<double>(hessian_.size());
+  const double step = n * (k_dot_work * (static_cast<double>(count()) * K + m) + k_softmax_work * K);
+  const double ahead = std::log(std::max(expected_gap / std::max(target, 1e-300), 1.5));
+  const double stale = ahead / -std::log(std::min(contraction_, 0.95));
+  const double fresh = ahead / -std::log(std::clamp(fresh_contraction_, 1e-4, 0.5));
+  return (stale - fresh) * step > k_build_share * build_work_;
+}
+
+/// Brings coordinates into the model; true if an existing model got new ones.
+template <class QP>
+bool ProxNewton::select(QP& qp, const Iterate& at, bool rebuild) {
+  const Index K = width();
+  const penalty::Penalty& penalty = problem_.penalty;
+  if (rebuild) {
+    if constexpr (std::is_same_v<QP, GroupQP>) {
+      qp = GroupQP(K);
+    } else {
+      qp = QP();
+    }
+    hessian_.reset(at.residual);
+    std::fill(in_model_.begin(), in_model_.end(), char{0});
+    rebuild_ = false;
+    ++counters_.hessians;
+  }
+  joining_.clear();
+  const double near = rebuild ? k_near : 1.0;
+  const auto join = [&](Index c, Index k) {
+    in_model_[at_(c * K + k)] = 1;
+    joining_.push_back({features_[at_(c)], k});
+  };
+  if (group_) {
+    for (Index c = 0; c < count(); ++c) {
+      const Index j = features_[at_(c)];
+      if (in_model_[at_(c * K)] || penalty.is_excluded(j)) continue;
+      if (any_nonzero(&at.coef[at_(j * K)], K) || penalty.is_free(j) ||
+          penalty.pull(&grad_[at_(c * K)], j) > near * penalty.threshold(j)) {
+        for (Index k = 0; k < K; ++k) join(c, k);
+      }
+    }
+  } else {
+    // By output, so that a new model's blocks h_kl are contiguous.
+    penalty::Piece e;
+    for (Index k = 0; k < K; ++k) {
+      for (Index c = 0; c < count(); ++c) {
+        const Index j = features_[at_(c)];
+        if (in_model_[at_(c * K + k)]) continue;
+        penalty.as_piece(j, e);
+        if (e.lower == 0.0 && e.upper == 0.0) continue;
+        const double b = at.coef[at_(j * K + k)], g = grad_[at_(c * K + k)];
+        e.l1 *= near;
+        if (b != 0.0 || e.l1 == 0.0 || coordinate_violation(e, b, g) > 0.0) join(c, k);
+      }
+    }
+  }
+  if (joining_.empty()) return false;
+  const Index first = hessian_.size(), m = first + static_cast<Index>(joining_.size());
+  qp.resize(m);
+  hessian_.append(joining_.data(), m - first, qp.column(0), qp.ld());
+  for (Index a = first; a < m; ++a) {
+    double& diagonal = qp.column(a)[a];
+    const double norm = problem_.Z.norm(hessian_.coordinates()[at_(a)].feature);
+    diagonal = std::max(diagonal * (1.0 + k_ridge), 1e-14 * norm * norm);
+  }
+  if (rebuild) {
+    const double size = static_cast<double>(m), K_ = static_cast<double>(K);
+    build_work_ = static_cast<double>(problem_.rows()) *
+                  (0.5 * size * size * (1.0 + 1.0 / K_) + k_pack_work * size * K_);
+  }
+  return first > 0;
+}
+
+/// Solves the quadratic model around the iterate and goes there.
+template <class QP>
+ProxNewton::Step ProxNewton::model_step(QP& qp, Iterate& at, bool rebuild, double violation,
+                                        Index max_rounds) {
+  const Index K = width();
+  Step step;
+  step.complete = !select(qp, at, rebuild);
+  const std::vector<Coordinate>& coordinates = hessian_.coordinates();
+  const Index m = hessian_.size();
+  if (m == 0) return step;
+
+  model_grad_.resize(at_(m));
+  change_.resize(at_(m));
+  for (Index a = 0; a < m; ++a) {
+    const Coordinate& c = coordinates[at_(a)];
+    model_grad_[at_(a)] = grad_[at_(slot_[at_(c.feature)] * K + c.output)];
+    qp.w(a) = at.coef[at_(c.feature * K + c.output)];
+    change_[at_(a)] = qp.w(a);
+  }
+  hessian_.eliminate(grad0_.data(), model_grad_.data());
+  for (Index a = 0; a < m; ++a) qp.q(a) = -model_grad_[at_(a)];
+  if constexpr (std::is_same_v<QP, GroupQP>) {
+    for (Index g = 0; g < m / K; ++g) {
+      const Index j = coordinates[at_(g * K)].feature;
+      qp.l1(g) = group_->l1(j);
+      qp.l2(g) = group_->l2(j);
+    }
+  } else {
+    for (Index a = 0; a < m; ++a) problem_.penalty.as_piece(coordinates[at_(a)].feature, qp.piece(a));
+  }
+  qp.solve(k_model_accuracy * violation, max_rounds, problem_.n_threads);
+  for (Index a = 0; a < m; ++a) change_[at_(a)] = qp.w(a) - change_[at_(a)];
+  hessian_.intercept_step(grad0_.data(), change_.data(), change0_.data());
+  step.moved = line_search(at, step);
+  return step;
+}
+
+/// Armijo search along the model's step: eta + t Z d with Z d formed once.
+bool ProxNewton::line_search(Iterate& at, Step& step) {
+  const Index n = problem_.rows(), K = width();
+  const std::vector<Coordinate>& coordinates = hessian_.coordinates();
+  const Index m = hessian_.size();
+
+  // Coordinates that move, by output; and the rows they belong to.
+  std::vector<std::vector<Index>> moving(at_(K));
+  std::vector<Index> rows;
+  double slope = 0.0, work = 0.0;
+  for (Index k = 0; k < K; ++k) slope += grad0_[at_(k)] * change0_[at_(k)];
+  for (Index a = 0; a < m; ++a) {
+    const double d = change_[at_(a)];
+    if (d == 0.0) continue;
+    if (!std::isfinite(d)) return false;
+    const Coordinate& c = coordinates[at_(a)];
+    moving[at_(c.output)].push_back(a);
+    rows.push_back(c.feature);
+    slope += grad_[at_(slot_[at_(c.feature)] * K + c.output)] * d;
+    work += static_cast<double>(n);
+  }
+  std::sort(rows.begin(), rows.end());
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+
+  parallel_for(K, threads_for(work, problem_.n_threads), [&](Index k) {
+    double* d = &direction_[at_(k * n)];
+    std::fill_n(d, n, 0.0);
+    double constant = change0_[at_(k)];
+    for (Index a : moving[at_(k)]) {
+      constant += problem_.Z.add_to(coordinates[at_(a)].feature, change_[at_(a)], d);
+    }
+    for (Index i = 0; i < n; ++i) d[i] += constant;
+  });
+
+  // Rows of coefficients before and after the full step.
+  const Index height = static_cast<Index>(rows.size());
+  std::vector<double> before(at_(height * K)), delta(at_(height * K), 0.0), trial(at_(K));
+  for (Index i = 0; i < height; ++i) {
+    std::copy_n(&at.coef[at_(rows[at_(i)] * K)], K, &before[at_(i * K)]);
+  }
+  for (Index k = 0; k < K; ++k) {
+    for (Index a : moving[at_(k)]) {
+      const auto i = std::lower_bound(rows.begin(), rows.end(), coordinates[at_(a)].feature);
+      delta[at_((i - rows.begin()) * K + k)] = change_[at_(a)];
+    }
+  }
+  const auto penalty_at = [&](double t) {
+    double total = 0.0;
+    for (Index i = 0; i < height; ++i) {
+      for (Index k = 0; k < K; ++k) {
+        trial[at_(k)] = before[at_(i * K + k)] + t * delta[at_(i * K + k)];
+      }
+      if (any_nonzero(trial.data(), K)) {
+        total += problem_.penalty.value(trial.data(), rows[at_(i)]);
+      }
+    }
+    return total;
+  };
+  const double penalty_before = penalty_at(0.0);
+  const double descent = slope + penalty_at(1.0) - penalty_before;
+  const double noise = k_rounding * (std::abs(value_) + penalty_before);
+
+  double t = 1.0;
+  for (int halving = 0; halving <= k_halvings; ++halving, t *= 0.5) {
+    for (Index i = 0; i < n * K; ++i) {
+      trial_eta_[at_(i)] = at.eta[at_(i)] + t * direction_[at_(i)];
+    }
+    const double value = problem_.datafit.evaluate(trial_eta_.data(), trial_residual_.data());
+    const double change = (value - value_) + (penalty_at(t) - penalty_before);
+    if (change <= k_armijo * t * std::min(descent, 0.0) + noise) {
+      at.eta.swap(trial_eta_);
+      at.residual.swap(trial_residual_);
+      value_ = value;
+      for (Index i = 0; i < height; ++i) {
+        for (Index k = 0; k < K; ++k) {
+          double& b = at.coef[at_(rows[at_(i)] * K + k)];
+          const double d = delta[at_(i * K + k)];
+          // A full step that ends at zero or a bound ends there exactly: b + (w - b) may not.
+          b = before[at_(i * K + k)] + t * d;
+        }
+      }
+      if (t == 1.0) {
+        for (Index a = 0; a < m; ++a) {
+          const Coordinate& c = coordinates[at_(a)];
+          if (change_[at_(a)] != 0.0) {
+            at.coef[at_(c.feature * K + c.output)] = group_ ? group_qp_.w(a) : qp_.w(a);
+          }
+        }
+      }
+      for (Index k = 0; k < K; ++k) at.intercept[at_(k)] += t * change0_[at_(k)];
+      step.full = t == 1.0;
+      return true;
+    }
+    ++counters_.halvings;
+  }
+  step.full = false;
+  return false;
+}
+
+/// Picks the representative among equal models of the symmetric multinomial form: rows of
+/// coefficients shifted to least penalty (mean zero where there is none), intercepts to mean zero.
+void ProxNewton::centre(Iterate& at) {
+  const Index n = problem_.rows(), K = width();
+  if (K == 1 || !problem_.datafit.is_shift_invariant()) return;
+  penalty::Piece e;
+  std::vector<double> shift(at_(n), 0.0);
+  double constant = 0.0;
+  bool any = false;
+  for (Index j : features_) {
+    double* b = &at.coef[at_(j * K)];
+    if (!any_nonzero(b, K)) continue;
+    double c = 0.0, largest = 0.0;
+    for (Index k = 0; k < K; ++k) largest = std::max(largest, std::abs(b[k]));
+    if (group_ || problem_.penalty.is_free(j)) {
+      for (Index k = 0; k < K; ++k) c += b[k] / static_cast<double>(K);
+    } else {
+      if (!problem_.penalty.as_piece(j, e) || std::isfinite(e.lower) || std::isfinite(e.upper)) {
+        continue;
+      }
+      c = row_shift(b, K, e.l1, e.l2);
+    }
+    if (std::abs(c) <= 1e-13 * largest) continue;
+    for (Index k = 0; k < K; ++k) b[k] -= c;
+    constant += problem_.Z.add_to(j, -c, shift.data());
+    any = true;
+  }
+  double mean = 0.0;
+  if (problem_.fit_intercept) {
+    for (double b : at.intercept) mean += b / static_cast<double>(K);
+    for (double& b : at.intercept) b -= mean;
+  }
+  if (!any && std::abs(mean) <= 1e-15) return;
+  for (double& x : shift) x += constant - mean;
+  for (Index k = 0; k < K; ++k) linalg::axpy(1.0, shift.data(), &at.eta[at_(k * n)], n);
+}
+
+InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monitor& monitor) {
+  InnerReport report;
+  if (at.residual == residual_) {
+    if (known_ < count()) update_gradient(at, known_);
+  } else {
+    evaluate(at);
+    if (problem_.fit_intercept && features_.empty()) polish_intercept(at);
+    update_gradient(at, 0);
+  }
+
+  double worst = violation(at), before = worst;
+  double least = std::numeric_limits<double>::infinity();
+  bool rebuild = rebuild_;
+  int stalls = 0;
+  const auto finish = [&] {
+    centre(at);
+    residual_ = at.residual;
+    return report;
+  };
+  while (true) {
+    const double scale = std::max(size(at), 1e-300);
+    const double expected = gap_ratio_ * worst * scale;
+    const bool last = report.iterations >= max_iter || stalls >= 3 || count() == 0;
+    if (0.7 * expected <= target || last) {
+      if (problem_.fit_intercept && intercept_slope() > k_intercept_slope) {
+        const double slope = intercept_slope();
+        polish_intercept(at);
+        update_gradient(at, 0);
+        worst = violation(at);
+        // Far from it: the model would have done better than the intercept alone.
+        if (slope > 1e-3 && !last && 0.7 * gap_ratio_ * worst * scale > target) continue;
+      }
+      ++counters_.gaps;
+      report.gap = duality_gap(problem_, at, features_.data(), count(), grad_.data(),
+                               value_ + penalty_value(at));
+      if (worst > 0.0) gap_ratio_ = std::clamp(report.gap / (worst * scale), 1e-3, 2.0);
+      report.converged = report.gap <= target;
+      if (report.converged || last) return finish();
+    }
+    if (!std::isfinite(worst) || !std::isfinite(value_)) {
+      report.gap = std::numeric_limits<double>::quiet_NaN();
+      return finish();
+    }
+
+    const Index hessians = counters_.hessians;
+    rebuild = rebuild || rebuild_ || (contraction_ > 0.0 && model_pays(expected, target));
+    const Step step =
+        group_ ? model_step(group_qp_, at, rebuild, worst, max_iter)
+               : model_step(qp_, at, rebuild, worst, max_iter);
+    const bool fresh = counters_.hessians > hessians;
+    ++report.iterations;
+    ++counters_.iterations;
+    rebuild = false;
+    if (step.moved) {
+      // Whoever expects to be done now makes the certificate's intercepts exact first.
+      const double guess = std::max(contraction_, fresh ? fresh_contraction_ : 0.0);
+      if (problem_.fit_intercept && guess * expected <= target) polish_intercept(at);
+      update_gradient(at, 0);
+    } else if (problem_.fit_intercept) {
+      polish_intercept(at);
+      update_gradient(at, 0);
+    }
+    before = worst;
+    worst = violation(at);
+    if (!step.full) {
+      rebuild = !fresh || step.moved;
+    } else if (step.complete || fresh) {
+      contraction_ = std::clamp(worst / std::max(before, 1e-300), 1e-6, 1.0);
+      if (fresh) fresh_contraction_ = contraction_;
+      if (contraction_ > k_poor_contraction) rebuild = true;
+    }
+    if (worst < 0.9 * least) {
+      least = worst;
+      stalls = 0;
+    } else if (!step.moved || (fresh && step.full)) {
+      ++stalls;
+    }
+    if (!step.moved) rebuild = true;
+    monitor.poll({});
+  }
+}
+
+}  // namespace taut::solver
