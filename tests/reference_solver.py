@@ -184,8 +184,8 @@ def solve(
         W_old, b_old, W, b0, momentum = W, b0, W_new, b_new, nxt
         size = max(1.0, np.abs(W).max(initial=0.0), np.abs(b0).max(initial=0.0))
         if move <= accuracy * size:
-            break
-    return W, b0, it
+            return W, b0, it
+    return W, b0, max_iter
 
 
 def fit_path(

@@ -204,7 +204,8 @@ class ClassTarget:
         if self.shares is not None:
             return weight @ self.shares
         on = self.codes >= 0
-        return np.bincount(self.codes[on], weights=weight[on], minlength=len(self.classes))
+        counts = np.bincount(self.codes[on], weights=weight[on], minlength=len(self.classes))
+        return counts.astype(np.float64, copy=False)
 
 
 def check_classes(
@@ -227,9 +228,10 @@ def check_classes(
         when `binary`, or is continuous.
     """
     _require_y(y, owner)
-    if allow_matrix and np.ndim(y) == 2 and np.shape(y)[1] > 1:
+    labels = np.asarray(y)
+    if allow_matrix and labels.ndim == 2 and labels.shape[1] > 1:
         return _check_shares(y, n_samples, owner, sample_weight)
-    labels = _as_labels(y, owner)
+    labels = _as_labels(labels, owner)
     _require_length(labels, n_samples)
     classes, codes = _encode(labels)
     if sample_weight is not None:
@@ -292,8 +294,7 @@ def _require_length(y: NDArray[Any], n_samples: int) -> None:
         )
 
 
-def _as_labels(y: Any, owner: str) -> NDArray[Any]:
-    labels = np.asarray(y)
+def _as_labels(labels: NDArray[Any], owner: str) -> NDArray[Any]:
     if labels.ndim > 1 and not (labels.ndim == 2 and labels.shape[1] == 1):
         raise ValueError(
             f"{owner} fits one categorical response: y should be a 1d array, got an array of "

@@ -34,7 +34,7 @@ from taut.linear_model._problem import (
 )
 from taut.linear_model.path import default_grid, glmnet_eps
 from taut.model_selection import OneStandardError, one_standard_error
-from taut.typing import ArrayLike, FloatArray, MatrixLike
+from taut.typing import ArrayLike, MatrixLike
 
 CV: dict[str, list[Any]] = {
     "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
@@ -264,7 +264,7 @@ class CrossValidatedPath(PenalizedModel):
         )
 
 
-def check_ratios(l1_ratio: Any) -> FloatArray:
+def check_ratios(l1_ratio: Any) -> Float64:
     """Return the mixtures to try as a vector.
 
     Raises

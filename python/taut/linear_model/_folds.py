@@ -114,7 +114,7 @@ def _splits(
         return list(cv.split(problem.X, y, **split_params))
     if hasattr(cv, "__len__"):
         cv = list(cv)
-        if cv and np.ndim(cv[0]) == 0:
+        if cv and np.isscalar(cv[0]):
             ids = np.asarray(cv)
             if ids.shape != (n,) or ids.dtype.kind not in "iu":
                 raise ValueError(

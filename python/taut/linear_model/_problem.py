@@ -126,7 +126,7 @@ class Problem:
     def solve(self, *, sample_weight: Float64 | None = None, **settings: Any) -> Raw:
         """Run the kernel; `sample_weight` replaces the problem's own (zeros mask rows)."""
         weights = self.sample_weight if sample_weight is None else sample_weight
-        raw: Raw = _core.fit_path(  # type: ignore[attr-defined]
+        raw: Raw = _core.fit_path(
             self.design,
             self.y,
             self.datafit,
