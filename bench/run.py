@@ -18,6 +18,7 @@ Examples
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -62,16 +63,17 @@ class Worker:
         env = dict(os.environ)
         for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "BLIS"):
             env[f"{name}_NUM_THREADS"] = str(self.threads)
-        self.log = open(self.folder / f"log-{self.peer}-{self.threads}.txt", "a")
-        self.process = subprocess.Popen(
-            [self.python, str(HERE / "worker.py"), self.peer, str(self.folder), str(self.threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            text=True,
-            env=env,
-            start_new_session=True,
-        )
+        command = [self.python, str(HERE / "worker.py"), self.peer]
+        with (self.folder / f"log-{self.peer}-{self.threads}.txt").open("a") as log:
+            self.process = subprocess.Popen(
+                [*command, str(self.folder), str(self.threads)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=env,
+                start_new_session=True,
+            )
         self.lines = queue.Queue()
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
         self.info = self._answer(PREPARE_LIMIT)
@@ -102,10 +104,8 @@ class Worker:
 
     def stop(self):
         if self.process is not None:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             self.process.wait()
             self.process = None
 
