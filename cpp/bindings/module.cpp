@@ -7,9 +7,7 @@ namespace py = pybind11;
 
 // One function per file bind_*.cpp.
 void bind_core(py::module_& m);
-#ifdef TAUT_HAS_LINEAR
 void bind_linear(py::module_& m);
-#endif
 
 // Kernels have no mutable globals, so the module asks for no GIL of its own. Untested on a
 // free-threaded interpreter.
@@ -19,7 +17,5 @@ PYBIND11_MODULE(TAUT_MODULE_NAME, m, py::mod_gil_not_used()) {
   m.attr("__version__") = taut::version();
 
   bind_core(m);
-#ifdef TAUT_HAS_LINEAR
   bind_linear(m);
-#endif
 }

@@ -46,7 +46,7 @@ def fit_path(
     coef_init: NDArray[np.float64] | None = None,
     intercept_init: NDArray[np.float64] | None = None,
     tol: float = 1e-6,
-    max_iter: int = ...,
+    max_iter: int = 10000,
     early_stop: bool = False,
     max_active: int = -1,
     solver: str = "auto",
