@@ -309,6 +309,7 @@ def test_rare_classes(capsys, tmp_path):
         (["fit", "t.csv", "--target", "y", "--vif", "nan"], "must be > 1"),
         (["fit", "t.csv", "--target", "y", "--l1-ratio", "0"], r"must be in \(0, 1\]"),
         (["fit", "t.csv", "--target", "y", "--test-size", "1"], "between 0 and 1"),
+        (["fit", "t.csv", "--target", "y", "--n-jobs", "0"], "must not be 0"),
         (["fit", "t.csv", "--target", "y", "--seed", "-1"], "between 0 and"),
         (["fit", "t.csv", "--target", "y", "--model", "ols"], "invalid choice"),
     ],

@@ -113,7 +113,7 @@ def _add_fit(commands: Any) -> None:
     fit.add_argument(
         "--seed", type=_seed, default=0, metavar="N", help="for the split and the folds"
     )
-    fit.add_argument("--n-jobs", type=int, metavar="N", help="threads (default: all, -1 too)")
+    fit.add_argument("--n-jobs", type=_jobs, default=-1, metavar="N", help="threads (default: all)")
     fit.add_argument(
         "--out", default="report.html", metavar="FILE", help="report (default: report.html)"
     )
@@ -130,7 +130,9 @@ def _add_demo(commands: Any) -> None:
     demo.add_argument(
         "--out", default="taut-report", metavar="FOLDER", help="folder (default: taut-report)"
     )
-    demo.add_argument("--n-jobs", type=int, metavar="N", help="threads (default: all, -1 too)")
+    demo.add_argument(
+        "--n-jobs", type=_jobs, default=-1, metavar="N", help="threads (default: all)"
+    )
     demo.add_argument("--no-progress", action="store_true", help="show no progress bar")
     demo.set_defaults(command=_run_demo)
 
@@ -186,6 +188,13 @@ def _folds(text: str) -> int:
     value = _whole(text)
     if value < 2:
         raise argparse.ArgumentTypeError(f"must be at least 2, got {text}")
+    return value
+
+
+def _jobs(text: str) -> int:
+    value = _whole(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError("must not be 0; leave it out to use all processors")
     return value
 
 

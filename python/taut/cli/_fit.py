@@ -38,7 +38,7 @@ class Options:
     rule: str = "1se"
     test_size: float = 0.2
     seed: int = 0
-    n_jobs: int | None = None
+    n_jobs: int = -1
     missing: str = "median"
 
 
