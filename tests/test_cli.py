@@ -465,7 +465,7 @@ def test_report_of_three_classes(capsys, tmp_path, grouped):
     html = out.read_text(encoding="utf-8")
     assert self_contained(html)
     for label in ("low", "mid", "high"):
-        assert f"<h3>Class {label}</h3>" in html
+        assert f"<h3>three = {label}</h3>" in html
     assert html.count("data:image/svg+xml;base64,") == 3 + 3 + 2  # bars, paths, curve, confusion
     assert "Confusion matrix of the held-out rows" in html
     assert "Multinomial Lasso for three" in capsys.readouterr().out

@@ -101,21 +101,21 @@ def _index_html(done: list[tuple[Case, FitResult]]) -> str:
         rows.append(
             (
                 f'<a href="{escape(case.slug, quote=True)}.html">{escape(case.title)}</a>',
-                escape(model),
-                f"{result.table.n_rows_read:,}",
-                f"{result.n_chosen} of {result.X_train.shape[1]}{screened}",
                 f'<span class="nowrap">{escape(score.name)} {value}</span>',
                 trivial,
+                f"{result.n_chosen} of {result.X_train.shape[1]}{screened}",
                 number(result.certificate.largest_gap, 2),
+                f"{result.table.n_rows_read:,}",
+                escape(model),
             )
         )
-    header = ("Data", "Model", "Rows", "Chosen", "Held out", "Trivial", "Largest gap")
+    header = ("Data", "Held out", "Trivial", "Chosen", "Largest gap", "Rows", "Model")
     about = "".join(f"<li><b>{escape(c.title)}</b>: {escape(c.about)}</li>" for c, _ in done)
     body = (
         "<h1>taut on real and synthetic data</h1>\n"
         '<p class="lead">Each line is one report: which columns matter, how well they predict rows '
         "that were held out, and a proof of how close the fit is to the optimum.</p>\n"
-        + table_html(header, rows, "  n  nn")
+        + table_html(header, rows, "  n nn ")
         + f"<h2>The data</h2>\n<ul>{about}</ul>\n"
         "<h2>On a table of your own</h2>\n"
         "<pre><code>taut fit TABLE.csv --target COLUMN</code></pre>"

@@ -71,7 +71,7 @@ def coefficients(result: FitResult, position: int) -> str:
         feature_names=list(result.X_train.columns),
         selection_frequency=result.frequency[position],
         feature_scale=result.scale,
-    ).plot(_axes(4.8, 0.9 + 0.25 * max(n_bars, 2)), max_features=MAX_BARS)
+    ).plot(_axes(4.2, 0.9 + 0.25 * max(n_bars, 2)), max_features=MAX_BARS)
     about = f" of class {one_line(label)}" if label is not None else ""
     return figure_html(display.figure_, "Chosen features and their coefficients" + about)
 

@@ -118,7 +118,10 @@ def _chosen(result: FitResult) -> str:
     parts = [f"<h2>Chosen features</h2>\n<p>{intro}</p>"]
     blocks = []
     for k in range(result.coef.shape[0]):
-        label = f"<h3>Class {escape(str(result.estimator.classes_[k]))}</h3>" if several else ""
+        label = ""
+        if several:
+            value = f"{result.table.target} = {result.estimator.classes_[k]}"
+            label = f"<h3>{escape(value)}</h3>"
         both = f"{_figures.coefficients(result, k)}<div>{_details(result, k, names)}</div>"
         blocks.append(f'{label}\n<div class="pair">{both}</div>')
     parts += blocks
