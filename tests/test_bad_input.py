@@ -137,6 +137,12 @@ TABLE = [
         ValueError,
         "upper must be >= 0, got -0.5 for feature 2",
     ),
+    (
+        "bounds on groups",
+        lambda: MultinomialLasso(grouped=True, upper=1.0).fit(X, THREE),
+        ValueError,
+        "upper do not go with grouped=True",
+    ),
     ("one class", lambda: LogisticLasso().fit(X, ["a"] * 12), ValueError, "one class: 'a'"),
     ("one class, many", lambda: MultinomialLasso().fit(X, [3] * 12), ValueError, "one class: 3"),
     (

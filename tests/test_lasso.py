@@ -132,24 +132,21 @@ def test_path_equals_glmnet(name):
     path = enet_path(
         case.X, case.y, alphas=case.alphas, sample_weight=case.weight, tol=1e-13, **case.options
     )
-    coef = path.coefs.T[case.kept]
-    size = np.abs(case.coef).max()
-    # relative to the largest coefficient; glmnet stops on coordinate changes (meta.json)
-    np.testing.assert_allclose(coef, case.coef[:, 0], atol=1e-6 * size)
-    size = max(np.abs(case.intercept).max(), 1.0)
-    np.testing.assert_allclose(path.intercepts[case.kept], case.intercept[:, 0], atol=1e-6 * size)
+    # `wide` has columns that are functions of two-valued ones: equal up to a shift and a scale
+    case.check(
+        path.coefs.T[:, None], path.intercepts[:, None], unique=not name.startswith("wide_l")
+    )
     np.testing.assert_allclose(path.dev_ratio, case.raw["dev_ratio"], atol=1e-8)
 
 
 @pytest.mark.parametrize("name", ["lasso", "lasso_raw", "lasso_weights", "enet", "wide_lasso"])
 def test_default_path_equals_that_of_glmnet(name):
     case = golden.load("gaussian", name)
-    eps = 1e-4 if case.X.shape[0] > case.X.shape[1] else 1e-2
     path = enet_path(
         case.X,
         case.y,
         sample_weight=case.weight,
-        eps=eps,
+        eps=case.eps,
         early_stop=True,
         tol=1e-12,
         **case.options,
@@ -311,7 +308,7 @@ def test_gap_bounds_the_distance_to_the_minimum():
     loose = lasso_path(X, y, alphas=tight.alphas, tol=1e-2)
     assert np.all(loose.dual_gaps >= loose.objective - tight.objective - 1e-12)
     assert np.all(loose.dual_gaps <= 1e-2 * loose.null_loss)
-    assert np.all(tight.dual_gaps >= 0)
+    assert np.all(tight.dual_gaps >= -1e-14 * tight.null_loss)
     computed = [
         objective(X, y, tight.coefs[:, i], tight.intercepts[i], a)
         for i, a in enumerate(tight.alphas)

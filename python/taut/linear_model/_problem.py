@@ -76,6 +76,11 @@ class Problem:
             weights = target.row_weight
             # Rows without weight keep their place; their code does not matter.
             response = target.one_hot() if several else (target.codes > 0).astype(np.float64)
+        if options.get("grouped") and (positive or lower is not None or upper is not None):
+            raise ValueError(
+                "positive, lower and upper do not go with grouped=True: a bound would break the "
+                "group's norm."
+            )
         low = check_per_feature(lower, "lower", p, low=-np.inf, high=0.0)
         if positive:
             low = np.zeros(p)
