@@ -403,6 +403,17 @@ def test_penalised_coefficients_leave_zero_below_alpha_max(name, datafit):
     assert np.abs(np.atleast_2d(below)[:, penalised]).max() > 1e-4
 
 
+def test_alpha_max_ignores_an_unpenalised_column_of_zeros():
+    X, y, _, _, _ = _case("plain", "logistic")
+    options = {"datafit": "logistic", "lower": [-np.inf, 0, 0, 0, 0]}
+    expected = alpha_max(X[:, :4], y, datafit="logistic", lower=[-np.inf, 0, 0, 0])
+    X[:, 4] = 0.0
+    for bound in (0.0, 0.3, np.inf):
+        upper = [np.inf] * 4 + [bound]
+        value = alpha_max(X, y, penalty_factor=[1, 1, 1, 1, 0], upper=upper, **options)
+        assert value == pytest.approx(expected, rel=1e-9)
+
+
 def test_coefficients_outside_the_bounds_have_no_finite_value():
     X, y, _, _, _ = _case("plain", "quadratic")
     w = np.array([0.0, -0.1, 0, 0, 0])
@@ -420,6 +431,16 @@ def test_missing_intercept_shows_in_gap_and_violation():
     # The same numbers are far from optimal for the model that has an intercept.
     assert duality_gap(X, y, w, 0.0, **options) > 1e-4
     assert kkt_violation(X, y, w, 0.0, **options) > 1e-3
+
+
+def test_gap_is_finite_where_the_loss_is_nearly_zero():
+    # Rounding of log-sum-exp exceeds the progress of the inner refit; it must still finish.
+    rng = np.random.default_rng(0)
+    X = 6.0 * np.eye(3) - 2.0 + 1e-3 * rng.standard_normal((3, 3))
+    for _ in range(50):
+        W = np.eye(3) + 1e-6 * rng.standard_normal((3, 3))
+        gap = duality_gap(X, [0, 1, 2], W, np.zeros(3), alpha=1e-3, datafit="multinomial")
+        assert 0 < gap < 0.1
 
 
 def test_tiny_gaps_are_resolved_below_the_rounding_of_the_objective():

@@ -327,7 +327,7 @@ def refit(problem: Problem, eta: Array, columns: NDArray[np.intp]) -> tuple[Arra
             trial_gradient = A.T @ (problem.s * working_residual(problem, trial))
             # Close to the optimum the loss no longer resolves progress, the gradient does.
             if trial_loss < loss or (
-                trial_loss <= loss * (1 + 1e-14)
+                trial_loss <= loss + 1e-13 * (1.0 + loss)
                 and np.abs(trial_gradient).max() < np.abs(gradient).max()
             ):
                 break

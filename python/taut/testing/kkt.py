@@ -631,6 +631,7 @@ def _fit_in_box(
     K, m = eta.shape[1], A.shape[1]
     lo, up = np.full((m, K), -np.inf), np.full((m, K), np.inf)
     norm = np.sqrt(_squared_norms(problem))[columns, None]
+    norm = np.where(norm > 0, norm, 1.0)  # a bound may be infinite
     lo[m - columns.size :] = problem.lower[columns] * norm
     up[m - columns.size :] = problem.upper[columns] * norm
 
