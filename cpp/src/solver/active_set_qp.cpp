@@ -162,7 +162,7 @@ Index ActiveSetQP::newton(int n_threads) {
     release(blocked);
   }
   for (Index a : moved) change_[at(a)] = w_[at(a)] - change_[at(a)];
-  constexpr Index k_rows = 256;
+  constexpr Index k_rows = 64;
   const double work = static_cast<double>(moved.size()) * static_cast<double>(size_);
   parallel_blocks(size_, k_rows, work < 2e5 ? 1 : n_threads, [&](Index begin, Index end) {
     for (Index a : moved) {

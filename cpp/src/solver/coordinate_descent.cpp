@@ -12,10 +12,11 @@ namespace taut::solver {
 namespace {
 
 constexpr double k_inf = std::numeric_limits<double>::infinity();
-/// Sweeps over the support between Newton steps, and support rounds between looks at all of W.
-constexpr int k_sweeps = 5;
-constexpr int k_support_rounds = 20;
-constexpr Index k_cg_iterations = 0;
+/// Sweeps over the support between Newton steps.
+constexpr int k_sweeps = 3;
+/// The support is solved to this share of the gap allowed before all of the working set is swept.
+constexpr double k_support_share = 0.3;
+constexpr Index k_cg_iterations = 30;
 constexpr double k_cg_tolerance = 0.1;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
@@ -69,8 +70,7 @@ void CoordinateDescent::shift_residual(const Slot& slot, double change) {
   constant_ -= raw * slot.mean;
 }
 
-double CoordinateDescent::sweep(const std::vector<Index>& slots) {
-  double decrease = 0.0;
+void CoordinateDescent::sweep(const std::vector<Index>& slots) {
   for (Index c : slots) {
     Slot& slot = slots_[at_(c)];
     const double old = slot.coef;
@@ -86,35 +86,32 @@ double CoordinateDescent::sweep(const std::vector<Index>& slots) {
     if (now == old) continue;
     slot.coef = now;
     shift_residual(slot, now - old);
-    decrease += 0.5 * slot.curvature * (now - old) * (now - old);
   }
-  return decrease;
 }
 
-/// out = Z_S' S Z_S v.
+/// out = Z_S' S Z_S v for the support last given to newton(). A centred column has z'S 1 = 0, so the
+/// constant that centring adds to Z v needs no product of its own: out_j gains mean_j times it.
 void CoordinateDescent::apply_normal(const std::vector<Index>& slots, const std::vector<double>& v,
                                      std::vector<double>& out) {
   const design::Design& X = problem_.Z.raw();
+  const std::size_t m = slots.size();
   double* product = product_.data();
   std::fill(product_.begin(), product_.end(), 0.0);
   double constant = 0.0;
-  for (std::size_t a = 0; a < slots.size(); ++a) {
-    const Slot& slot = slots_[at_(slots[a])];
-    const double raw = v[a] * slot.inverse_scale;
+  for (std::size_t a = 0; a < m; ++a) {
     if (sparse_) {
-      packed_.axpy(slot.column, raw, product);
+      support_.axpy(static_cast<Index>(a), v[a], product);
     } else {
-      X.axpy(slot.column, raw, product);
+      X.axpy(slots_[at_(slots[a])].column, v[a] * scales_[a], product);
     }
-    constant -= raw * slot.mean;
+    constant -= v[a] * means_[a];
   }
   const double* s = problem_.Z.weights();
   for (Index i = 0; i < problem_.rows(); ++i) product[i] *= s[i];
-  for (std::size_t a = 0; a < slots.size(); ++a) {
-    const Slot& slot = slots_[at_(slots[a])];
-    const double raw = sparse_ ? packed_.dot(slot.column, product) : X.dot(slot.column, product);
-    // sum_i s_i (Z v)_i = 0 for centred columns, as in gradient().
-    out[a] = (raw + constant * slot.mean) * slot.inverse_scale;
+  for (std::size_t a = 0; a < m; ++a) {
+    out[a] = sparse_ ? support_.dot(static_cast<Index>(a), product)
+                     : X.dot(slots_[at_(slots[a])].column, product) * scales_[a];
+    out[a] += constant * means_[a];
   }
 }
 
@@ -136,8 +133,14 @@ double CoordinateDescent::support_objective(const std::vector<Index>& slots) con
 void CoordinateDescent::newton(const std::vector<Index>& slots) {
   const std::size_t m = slots.size();
   std::vector<double> rest(m), diagonal(m), step(m, 0.0), search(m), image(m);
+  support_.clear();
+  scales_.resize(m);
+  means_.resize(m);
   for (std::size_t a = 0; a < m; ++a) {
     const Slot& slot = slots_[at_(slots[a])];
+    if (sparse_) support_.append(packed_, slot.column, slot.inverse_scale);
+    scales_[a] = slot.inverse_scale;
+    means_[a] = slot.mean * slot.inverse_scale;
     rest[a] = -gradient(slot) - slot.piece.l1 * sign(slot.coef) - slot.piece.l2 * slot.coef;
     diagonal[a] = slot.curvature + slot.piece.l2;
   }
@@ -213,6 +216,44 @@ void CoordinateDescent::store(Iterate& at) const {
   refresh(problem_, at, features_.data(), static_cast<Index>(features_.size()));
 }
 
+/// Duality gap of the problem restricted to the slots, from what lies here: gradients are taken from
+/// the packed columns and nothing is written back. Same formula as duality_gap().
+double CoordinateDescent::gap(const std::vector<Index>& slots) {
+  const double* s = problem_.Z.weights();
+  double c_max = 1.0, penalty = 0.0, free_part = 0.0;
+  grad_.resize(slots.size());
+  for (std::size_t a = 0; a < slots.size(); ++a) {
+    const Slot& slot = slots_[at_(slots[a])];
+    const double g = grad_[a] = gradient(slot);
+    penalty += problem_.penalty.value(&slot.coef, slot.feature);
+    if (problem_.penalty.is_free(slot.feature)) {
+      free_part += std::abs(g * slot.coef);
+    } else {
+      c_max = std::min(c_max, problem_.penalty.feasible_scale(&g, slot.feature));
+    }
+  }
+  for (Index i = 0; i < problem_.rows(); ++i) {
+    product_[at_(i)] = residual_[at_(i)] + constant_;
+  }
+  const double* r = product_.data();
+  const double loss = 0.5 * linalg::weighted_dot(s, r, r, problem_.rows());
+  const double offset_part =
+      problem_.offset ? linalg::weighted_dot(s, problem_.offset, r, problem_.rows()) : 0.0;
+  const auto dual = [&](double c) {
+    double total = problem_.datafit.dual(r, c) - c * offset_part;
+    for (std::size_t a = 0; a < slots.size(); ++a) {
+      const Index j = slots_[at_(slots[a])].feature;
+      if (problem_.penalty.is_free(j)) continue;
+      const double g = c * grad_[a];
+      const double conjugate = problem_.penalty.conjugate(&g, j);
+      if (std::isfinite(conjugate)) total -= conjugate;
+    }
+    return total;
+  };
+  const double best = std::max(dual(c_max), dual(problem_.datafit.best_scale(r, c_max)));
+  return loss + penalty - best + free_part;
+}
+
 InnerReport CoordinateDescent::solve(Iterate& at, double target, Index max_iter,
                                      Monitor& monitor) {
   InnerReport report;
@@ -223,32 +264,31 @@ InnerReport CoordinateDescent::solve(Iterate& at, double target, Index max_iter,
   }
   std::vector<Index> all(at_(m)), support;
   std::iota(all.begin(), all.end(), Index{0});
-  std::vector<double> grad(at_(m));
+  load(at);
   while (true) {
-    load(at);
-    double decrease = sweep(all);
+    sweep(all);
     ++report.iterations;
     support.clear();
     for (Index c : all) {
       if (slots_[at_(c)].coef != 0.0) support.push_back(c);
     }
-    for (int round = 0; round < k_support_rounds && decrease > 0.1 * target; ++round) {
-      if (pieces_ && !support.empty()) newton(support);
-      decrease = 0.0;
-      for (int t = 0; t < k_sweeps; ++t) decrease += sweep(support);
+    while (!support.empty() && gap(support) > k_support_share * target &&
+           report.iterations < max_iter) {
+      if (pieces_) newton(support);
+      for (int t = 0; t < k_sweeps; ++t) sweep(support);
       report.iterations += k_sweeps;
       support.erase(std::remove_if(support.begin(), support.end(),
                                    [&](Index c) { return slots_[at_(c)].coef == 0.0; }),
                     support.end());
       monitor.poll({});
     }
-    store(at);
-    gradients(problem_, at, features_.data(), m, grad.data());
-    report.gap = duality_gap(problem_, at, features_.data(), m, grad.data());
+    report.gap = gap(all);
     report.converged = report.gap <= target;
-    if (report.converged || report.iterations >= max_iter) return report;
+    if (report.converged || report.iterations >= max_iter) break;
     monitor.poll({});
   }
+  store(at);
+  return report;
 }
 
 }  // namespace taut::solver

@@ -86,20 +86,21 @@ InnerReport GramQuadratic::solve(Iterate& at, double target, Index max_iter, Mon
   double violation = std::max(0.1 * target / std::max(l1, 1e-300), 1e-13 * largest);
   violation = std::min(violation, 1e-3 * std::max(alpha, 1e-12 * largest));
 
-  std::vector<double> grad(at_(qp_.size()));
+  grad_.resize(at_(qp_.size()));
   while (report.iterations < max_iter) {
     const ActiveSetQP::Report r = qp_.solve(violation, max_iter, problem_.n_threads);
     report.iterations += r.sweeps + std::max<Index>(r.newton_steps, 1);
     for (Index a = 0; a < qp_.size(); ++a) at.coef[at_(features_[at_(a)])] = qp_.w(a);
     refresh(problem_, at, features_.data(), qp_.size());
     refresh_q(at, 0);
-    for (Index a = 0; a < qp_.size(); ++a) grad[at_(a)] = -qp_.q(a);
-    report.gap = duality_gap(problem_, at, features_.data(), qp_.size(), grad.data());
+    for (Index a = 0; a < qp_.size(); ++a) grad_[at_(a)] = -qp_.q(a);
+    report.gap = duality_gap(problem_, at, features_.data(), qp_.size(), grad_.data());
     report.converged = report.gap <= target;
     if (report.converged || violation <= 1e-15 * largest) break;
     monitor.poll({});
     violation *= 0.1;
   }
+  report.grad = grad_.data();
   return report;
 }
 

@@ -32,7 +32,7 @@ constexpr Index k_least_steps = 5;
 constexpr Index k_growth = 100;
 
 /// Inner problems are solved to this share of the gap that the whole problem may have.
-constexpr double k_inner_share = 0.3;
+constexpr double k_inner_share = 0.7;
 
 /// A null model with unpenalised features is fitted to this share of the null loss.
 constexpr double k_null_accuracy = 1e-14;
@@ -86,11 +86,12 @@ class Driver {
     double target = k_inner_share * goal;
     admit_expected();
     while (true) {
-      step.iterations += solve(at, target).iterations;
+      const InnerReport inner = solve(at, target);
+      step.iterations += inner.iterations;
       progress.gap = step.gap;
       progress.n_active = active(at);
       monitor_.poll(progress);
-      step.gap = certify(at);
+      step.gap = certify(at, inner.grad);
       step.converged = step.gap <= goal;
       if (step.converged || step.iterations >= options_.max_iter) return step;
       if (!admit_violators(progress.n_active)) {
@@ -148,13 +149,17 @@ class Driver {
   }
 
   /// Gap of the whole problem: the working set and every feature that no bound excludes.
-  double certify(const Iterate& at) {
+  double certify(const Iterate& at, const double* set_grad) {
     const Index K = problem_.outputs();
     bounds_.update(at, in_set_);
     listed_ = set_;
     listed_.insert(listed_.end(), bounds_.exact().begin(), bounds_.exact().end());
     listed_grad_.resize(listed_.size() * at_(K));
-    gradients(problem_, at, set_.data(), static_cast<Index>(set_.size()), listed_grad_.data());
+    if (set_grad) {
+      std::copy_n(set_grad, set_.size() * at_(K), listed_grad_.data());
+    } else {
+      gradients(problem_, at, set_.data(), static_cast<Index>(set_.size()), listed_grad_.data());
+    }
     std::copy(bounds_.exact_gradients().begin(), bounds_.exact_gradients().end(),
               listed_grad_.begin() + static_cast<std::ptrdiff_t>(set_.size()) * K);
     return duality_gap(problem_, at, listed_.data(), static_cast<Index>(listed_.size()),
@@ -328,6 +333,11 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
         coefs[k * p + j] = b / Z.scale(j);
         intercepts[k] -= Z.mean(j) * coefs[k * p + j];
       }
+    }
+    if (problem.fit_intercept && datafit.is_shift_invariant()) {
+      double mean = 0.0;
+      for (Index k = 0; k < K; ++k) mean += intercepts[k] / static_cast<double>(K);
+      for (Index k = 0; k < K; ++k) intercepts[k] -= mean;
     }
     const double loss = solved.datafit.value(at.eta.data()) + shift;
     const double explained = report.null_loss > 0.0 ? 1.0 - loss / report.null_loss : 0.0;

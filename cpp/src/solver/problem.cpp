@@ -4,10 +4,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "taut/core/parallel.hpp"
 #include "taut/linalg/kernels.hpp"
 
 namespace taut::solver {
 namespace {
+
+constexpr Index k_chunk = 64;
+constexpr Index k_parallel_work = 100000;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
 
@@ -26,20 +30,31 @@ Iterate Iterate::zero(const Problem& problem) {
 
 void refresh(const Problem& problem, Iterate& at, const Index* features, Index count) {
   const Index n = problem.rows(), K = problem.outputs();
+  // Columns in chunks of fixed size, each summed by one thread, chunks added in order: the same bits
+  // for any number of threads. A chunk must be worth the vector of length n that it needs.
+  const Index chunk = problem.Z.raw().is_sparse() ? count : k_chunk;
+  const Index chunks = count > 0 ? (count + chunk - 1) / chunk : 0;
+  const bool small = n * count < k_parallel_work;
+  std::vector<double> partial(at_(n * chunks));
+  std::vector<double> constants(at_(chunks));
   for (Index k = 0; k < K; ++k) {
+    std::fill(partial.begin(), partial.end(), 0.0);
+    parallel_for(chunks, small ? 1 : problem.n_threads, [&](Index t) {
+      double constant = 0.0;
+      for (Index c = t * chunk; c < std::min(count, (t + 1) * chunk); ++c) {
+        const Index j = features ? features[c] : c;
+        const double b = at.coef[at_(j * K + k)];
+        if (b != 0.0) constant += problem.Z.add_to(j, b, &partial[at_(t * n)]);
+      }
+      constants[at_(t)] = constant;
+    });
     double* eta = &at.eta[at_(k * n)];
-    if (problem.offset) {
-      std::copy_n(problem.offset + k * n, n, eta);
-    } else {
-      std::fill_n(eta, n, 0.0);
-    }
     double constant = at.intercept[at_(k)];
-    for (Index c = 0; c < count; ++c) {
-      const Index j = features ? features[c] : c;
-      const double b = at.coef[at_(j * K + k)];
-      if (b != 0.0) constant += problem.Z.add_to(j, b, eta);
+    for (const double x : constants) constant += x;
+    for (Index i = 0; i < n; ++i) {
+      eta[i] = constant + (problem.offset ? problem.offset[k * n + i] : 0.0);
     }
-    for (Index i = 0; i < n; ++i) eta[i] += constant;
+    for (Index t = 0; t < chunks; ++t) linalg::axpy(1.0, &partial[at_(t * n)], eta, n);
   }
   problem.datafit.residual(at.eta.data(), at.residual.data());
 }
@@ -90,7 +105,13 @@ double duality_gap(const Problem& problem, const Iterate& at, const Index* featu
     const Index j = features ? features[c] : c;
     const double* g = grad + c * K;
     if (penalty.is_free(j)) {
-      for (Index k = 0; k < K; ++k) free_part += std::abs(g[k] * at.coef[at_(j * K + k)]);
+      // The error is |g| times the distance to the solution, for which the coefficient stands in,
+      // or a generous Newton step where that is larger (a coefficient not fitted yet).
+      const double norm = problem.Z.norm(j), newton = norm > 0.0 ? 10.0 / (norm * norm) : 0.0;
+      for (Index k = 0; k < K; ++k) {
+        const double size = std::max(std::abs(at.coef[at_(j * K + k)]), newton * std::abs(g[k]));
+        free_part += std::abs(g[k]) * size;
+      }
     } else {
       c_max = std::min(c_max, penalty.feasible_scale(g, j));
     }

@@ -20,6 +20,21 @@ class PackedColumns {
     ptr_.push_back(static_cast<std::int64_t>(val_.size()));
   }
 
+  /// The same from another pack, times a factor.
+  void append(const PackedColumns& other, Index c, double factor) {
+    for (auto e = other.begin(c); e < other.begin(c + 1); ++e) {
+      val_.push_back(factor * other.val_[e]);
+      idx_.push_back(other.idx_[e]);
+    }
+    ptr_.push_back(static_cast<std::int64_t>(val_.size()));
+  }
+
+  void clear() {
+    val_.clear();
+    idx_.clear();
+    ptr_.assign(1, 0);
+  }
+
   Index cols() const { return static_cast<Index>(ptr_.size()) - 1; }
 
   double dot(Index c, const double* v) const {

@@ -39,10 +39,11 @@ class CoordinateDescent final : public InnerSolver {
 
   double gradient(const Slot& slot) const;
   void shift_residual(const Slot& slot, double change);
-  double sweep(const std::vector<Index>& slots);
+  void sweep(const std::vector<Index>& slots);
   void newton(const std::vector<Index>& slots);
   void apply_normal(const std::vector<Index>& slots, const std::vector<double>& v,
                     std::vector<double>& out);
+  double gap(const std::vector<Index>& slots);
   double support_objective(const std::vector<Index>& slots) const;
   void load(const Iterate& at);
   void store(Iterate& at) const;
@@ -56,7 +57,10 @@ class CoordinateDescent final : public InnerSolver {
   double uniform_ = 0.0;          ///< the common weight, 0 if weights differ
   std::vector<double> residual_;  ///< without its constant part
   double constant_ = 0.0;         ///< true residual = residual_ + constant_
+  design::PackedColumns support_;       ///< columns of the support, scaled: newton()'s matrix
+  std::vector<double> scales_, means_;  ///< of the support
   std::vector<double> product_;   ///< scratch of length n
+  std::vector<double> grad_;      ///< scratch of gap()
 };
 
 }  // namespace taut::solver

@@ -10,6 +10,9 @@ struct InnerReport {
   Index iterations = 0;
   double gap = 0.0;  ///< of the problem restricted to the working set, from the final iterate
   bool converged = false;
+  /// Gradients of the working set at the returned iterate, K per feature in the order of add(), if
+  /// the solver has them; valid until its next call.
+  const double* grad = nullptr;
 };
 
 /// Minimises a problem over a growing working set of features and the intercept. The path driver
