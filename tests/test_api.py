@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -194,8 +198,6 @@ class TestEveryEstimator:
         X, y = data[0], response(estimator, data)
         with sklearn.config_context(enable_metadata_routing=True):
             model = clone(estimator).set_fit_request(sample_weight=True)
-            grid = GridSearchCV(model, {"fit_intercept": [True]}, cv=2)
-            grid.set_score_request = None
             model.set_score_request(sample_weight=True)
             weight = np.linspace(0.5, 2.0, len(y))
             grid = GridSearchCV(model, {"fit_intercept": [True]}, cv=2).fit(
@@ -293,6 +295,44 @@ def test_probabilities_agree_with_each_other(estimator, data):
     assert np.isfinite(far).all()
 
 
+MEMORY = """
+import sys
+import numpy as np
+from taut.linear_model import LassoCV, lasso_path
+
+def anonymous():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("RssAnon"))
+
+X = np.load(sys.argv[1], mmap_mode="r")
+y = np.asarray(X[:, :5]).sum(axis=1) + np.random.default_rng(1).standard_normal(X.shape[0])
+lasso_path(X[:, :10], y, n_alphas=3)
+before, most = anonymous(), 0
+
+def watch(info):
+    global most
+    most = max(most, anonymous())
+
+lasso_path(X, y, n_alphas=20, eps=0.1, callback=watch)
+most = max(most, anonymous())
+LassoCV(alphas=5, eps=0.5, cv=3).fit(X, y)
+print((max(most, anonymous()) - before) / X.nbytes)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_mapped_design_is_not_copied(tmp_path):
+    X = np.random.default_rng(0).standard_normal((1500, 8000))
+    np.save(tmp_path / "X.npy", np.asfortranarray(X))
+    out = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(tmp_path / "X.npy")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert float(out.stdout) < 0.3  # of the size of X; a copy would be 1
+
+
 def test_path_result_is_also_a_tuple(data):
     path = lasso_path(data[0], data[1], n_alphas=5)
     alphas, coefs, dual_gaps = path
@@ -323,6 +363,18 @@ def test_path_result_draws_itself(data):
 def test_names_are_reachable_from_the_top():
     for name in taut.linear_model.__all__:
         assert getattr(taut, name) is getattr(taut.linear_model, name)
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["glm", "lasso", "multinomial", "path", "_problem"],
+)
+def test_examples_in_docstrings(module):
+    name = f"taut.linear_model.{module}"
+    failed, tried = doctest.testmod(importlib.import_module(name))
+    assert tried > 0
+    assert failed == 0
+    assert doctest.testmod(importlib.import_module("taut.model_selection._rules")).failed == 0
 
 
 def test_parameters_are_only_stored():

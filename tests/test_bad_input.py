@@ -378,12 +378,14 @@ def test_warning_names_model_gap_and_tolerance():
     b = rng.standard_normal(50)
     with pytest.warns(
         ConvergenceWarning, match=r"Lasso stopped after 1 iterations with duality gap"
-    ):
+    ) as caught:
         model = Lasso(1e-3, tol=1e-15, max_iter=1).fit(A, b)
+    assert caught[0].filename == __file__
     assert model.dual_gap_ > 0
     assert np.isfinite(model.coef_).all()
-    with pytest.warns(ConvergenceWarning, match=r"lasso_path .* of 10 penalty strengths"):
+    with pytest.warns(ConvergenceWarning, match=r"lasso_path .* of 10 penalty strengths") as caught:
         lasso_path(A, b, n_alphas=10, tol=1e-15, max_iter=1)
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize("scale", [1e-100, 1e-30, 1e30, 1e100])

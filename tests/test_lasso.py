@@ -352,6 +352,13 @@ def test_rows_of_a_fortran_array_are_read_in_place():
     )
 
 
+def test_more_features_than_rows_without_penalty_interpolate():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20, 50)), rng.standard_normal(20)
+    model = Lasso(0.0).fit(X, y)
+    np.testing.assert_allclose(model.predict(X), y, atol=1e-2)
+
+
 def test_unsorted_and_repeated_sparse_entries():
     X, y = make()
     X[np.abs(X) < 0.7] = 0.0

@@ -146,6 +146,23 @@ def test_zero_at_alpha_max_and_prior_as_prediction():
     assert np.count_nonzero(below.coef_) == 1
 
 
+def test_alpha_zero_is_plain_logistic_regression():
+    X, y = make()
+    ours = LogisticLasso(0.0, **TIGHT).fit(X, y)
+    theirs = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(X, y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-4)
+    assert ours.dual_gap_ <= 1e-10
+
+
+def test_unpenalised_feature_is_in_the_null_model():
+    X, y = make()
+    factor = np.r_[0.0, np.ones(9)]
+    model = LogisticLasso(5.0, penalty_factor=factor, **TIGHT).fit(X, y)
+    alone = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(X[:, :1], y)
+    assert np.flatnonzero(model.coef_).tolist() == [0]
+    assert model.coef_[0, 0] == pytest.approx(alone.coef_[0, 0], rel=1e-5)
+
+
 def test_separable_classes_stay_finite():
     X = np.linspace(-1, 1, 20)[:, None]
     path = logistic_path(X, X[:, 0] > 0, early_stop=True)

@@ -231,6 +231,14 @@ class TestInvariances:
             assert np.all((model.coef_ < 0).sum(axis=0) <= 1.5)
 
 
+@pytest.mark.parametrize("grouped", [False, True])
+def test_alpha_zero_is_plain_multinomial_regression(grouped):
+    X, y = make()
+    ours = MultinomialLasso(0.0, grouped=grouped, **TIGHT).fit(X, y)
+    theirs = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(X, y)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-5)
+
+
 def test_grouped_features_enter_for_all_classes():
     X, y = make()
     path = multinomial_path(X, y, n_alphas=20, grouped=True, eps=0.05)

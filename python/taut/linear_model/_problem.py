@@ -253,8 +253,13 @@ def path_result(problem: Problem, raw: Raw) -> PathResult:
     )
 
 
-def warn_unless_converged(problem: Problem, raws: list[Raw], where: str = "") -> None:
-    """Warn once, with the worst gap reached and the gap asked for."""
+def warn_unless_converged(
+    problem: Problem, raws: list[Raw], where: str = "", *, stacklevel: int = 4
+) -> None:
+    """Warn once, with the worst gap reached and the gap asked for.
+
+    The default level blames the caller of a decorated method.
+    """
     missed = [(r, ~np.asarray(r["converged"], dtype=bool)) for r in raws]
     count = sum(int(m.sum()) for _, m in missed)
     if count == 0:
@@ -274,7 +279,7 @@ def warn_unless_converged(problem: Problem, raws: list[Raw], where: str = "") ->
         f"{gap:.1e} > tol * null loss = {tol * raw['null_loss']:.1e}{several}. "
         "Raise max_iter or tol.",
         ConvergenceWarning,
-        stacklevel=4,
+        stacklevel=stacklevel,
     )
 
 

@@ -101,7 +101,7 @@ class LogisticLasso(SingleFit, _TwoClasses):
     >>> X = [[0.0, 1.0], [1.0, -1.0], [2.0, 1.0], [3.0, -1.0]]
     >>> model = LogisticLasso(alpha=0.25).fit(X, ["no", "no", "yes", "yes"])
     >>> model.coef_.round(3)
-    array([[0.828, 0.   ]])
+    array([[0.908, 0.   ]])
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

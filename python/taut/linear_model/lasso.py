@@ -298,7 +298,7 @@ class LassoCV(_RegressionCV):
     >>> from taut.linear_model import LassoCV
     >>> model = LassoCV(rule="1se", standardize=True).fit(*load_diabetes(return_X_y=True))
     >>> int((model.coef_ != 0).sum()), model.alpha_1se_ > model.alpha_min_
-    (5, True)
+    (6, True)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**CV, **PROBLEM}

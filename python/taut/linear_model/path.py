@@ -128,7 +128,7 @@ def _path(
         n_threads=n_threads(n_jobs),
         callback=callback,
     )
-    warn_unless_converged(problem, [raw])
+    warn_unless_converged(problem, [raw], stacklevel=5)
     return path_result(problem, raw)
 
 
