@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Every target makes the environments it needs; only Python >= 3.10 (with venv), a C++17 compiler
+# and make must be there. Stamp files make a second call quick; `make clean` removes everything.
+#
+#   make demo      build taut, run `taut demo`, write taut-report/
+#   make test      build taut as users get it, run every test on the installed package
+#   make dev       editable install in .venv, one variant only, incremental
+#   make lint      ruff, mypy, clang-format and the checks of tools/check_tree.py
+#   make format    ruff and clang-format, in place
+#   make cpp-test  unit tests of the C++ library (doctest)
+#   make cpp-bench micro-benchmarks of the C++ library (google-benchmark)
+#   make bench     benchmarks against other packages
+#   make wheel     wheel in dist/
+
+PYTHON ?= python3
+TEST_ARGS ?=
+DEMO_ARGS ?=
+BENCH_ARGS ?=
+CPP_PRESET ?= default
+# Development builds hold one variant; wheels hold all.
+DEV_VARIANT ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && echo v3 || echo v1)
+
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help demo test dev lint format cpp-test cpp-bench bench wheel clean
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+PIP_INSTALL := -m pip install --quiet
+
+COMPILED := CMakeLists.txt $(shell find cmake cpp/bindings cpp/include cpp/src cpp/exports.map -type f)
+PACKAGED := $(COMPILED) pyproject.toml README.md LICENSE NOTICE \
+  $(shell find python -type f ! -name '*.pyc' ! -name '*.so')
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+# --- environments -------------------------------------------------------------------------------
+
+%/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "taut needs Python >= 3.10; $(PYTHON) is `$(PYTHON) --version 2>&1`." \
+	       "Choose another with: make PYTHON=/path/to/python3 ..." >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) has no venv module. On Debian: apt-get install python3-venv" >&2; exit 2; }
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	@touch $@
+
+.PHONY: compiler
+compiler:
+	@command -v $${CXX:-g++} >/dev/null || { \
+	  echo "No C++ compiler: install g++ (Debian: apt-get install g++) or set CXX." >&2; exit 2; }
+
+# --- what users get -----------------------------------------------------------------------------
+
+dist/.built: $(PACKAGED) | .venv-build/.created compiler
+	rm -rf dist && mkdir dist
+	.venv-build/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@touch $@
+
+wheel: dist/.built
+	@ls -l dist/*.whl
+
+.venv-test/.installed: dist/.built | .venv-test/.created
+	.venv-test/bin/python $(PIP_INSTALL) --force-reinstall --no-deps dist/*.whl
+	.venv-test/bin/python $(PIP_INSTALL) "$$(echo dist/*.whl)[test]"
+	@touch $@
+
+test: .venv-test/.installed
+	.venv-test/bin/python -m pytest -c pyproject.toml --rootdir . \
+	  --doctest-modules --pyargs ./tests taut $(TEST_ARGS)
+
+.venv-demo/.installed: dist/.built | .venv-demo/.created
+	.venv-demo/bin/python $(PIP_INSTALL) --force-reinstall --no-deps dist/*.whl
+	.venv-demo/bin/python $(PIP_INSTALL) "$$(echo dist/*.whl)[cli]"
+	@touch $@
+
+demo: .venv-demo/.installed
+	.venv-demo/bin/taut demo $(DEMO_ARGS)
+
+# --- development --------------------------------------------------------------------------------
+
+# Without build isolation, so that the build directory stays valid: first what the build needs.
+.venv/.requirements: pyproject.toml | .venv/.created compiler
+	.venv/bin/python $(PIP_INSTALL) "scikit-build-core>=0.11" "pybind11>=3.0" \
+	  "cmeel-eigen==3.4.1" "cmake>=3.24" ninja
+	@touch $@
+
+.venv/.built: $(COMPILED) .venv/.requirements
+	PATH="$(CURDIR)/.venv/bin:$$PATH" SKBUILD_CMAKE_DEFINE="TAUT_VARIANTS=$(DEV_VARIANT)" \
+	  .venv/bin/python $(PIP_INSTALL) --no-build-isolation -e ".[test,lint]"
+	@touch $@
+
+dev: .venv/.built
+
+.venv-lint/.installed: pyproject.toml | .venv-lint/.created
+	.venv-lint/bin/python $(PIP_INSTALL) $$($(PYTHON) tools/extra.py lint)
+	@touch $@
+
+CXX_FILES = $$(find cpp -name '*.cpp' -o -name '*.hpp' -o -name '*.c')
+
+# Every check runs, so that one call shows everything there is to mend.
+lint: .venv-lint/.installed
+	@failed=; check() { echo "$$@"; "$$@" || failed="$$failed $$(basename "$$1")"; }; \
+	cd .venv-lint/bin && PATH="$$PWD:$$PATH" && cd ../.. && \
+	check ruff check --output-format concise .; \
+	check ruff format --check .; \
+	check mypy; \
+	check clang-format --dry-run -Werror $(CXX_FILES); \
+	check python tools/check_tree.py; \
+	if [ -n "$$failed" ]; then echo "lint failed:$$failed" >&2; exit 1; fi
+
+format: .venv-lint/.installed
+	.venv-lint/bin/ruff check --fix .
+	.venv-lint/bin/ruff format .
+	.venv-lint/bin/clang-format -i $(CXX_FILES)
+
+# --- the C++ library by itself ------------------------------------------------------------------
+
+.venv-cpp/.installed: | .venv-cpp/.created compiler
+	.venv-cpp/bin/python $(PIP_INSTALL) "cmake>=3.24" ninja "cmeel-eigen==3.4.1"
+	@touch $@
+
+# CMake from the environment, Eigen from its wheel.
+CMAKE_RUN = PATH="$(CURDIR)/.venv-cpp/bin:$$PATH" cmake
+EIGEN_ARG = -DCMAKE_PREFIX_PATH="$$(.venv-cpp/bin/python -c \
+  'import sysconfig; print(sysconfig.get_path("purelib") + "/cmeel.prefix")')"
+
+.PHONY: doctest-header benchmark-library
+doctest-header:
+	@sh tools/need_debian.sh /usr/include/doctest/doctest.h doctest-dev
+benchmark-library:
+	@sh tools/need_debian.sh /usr/include/benchmark/benchmark.h libbenchmark-dev
+
+cpp-test: .venv-cpp/.installed doctest-header
+	$(CMAKE_RUN) --preset $(CPP_PRESET) $(EIGEN_ARG)
+	$(CMAKE_RUN) --build --preset $(CPP_PRESET)
+	PATH="$(CURDIR)/.venv-cpp/bin:$$PATH" ctest --preset $(CPP_PRESET)
+
+cpp-bench: .venv-cpp/.installed benchmark-library
+	$(CMAKE_RUN) --preset release -DTAUT_BUILD_BENCH=ON $(EIGEN_ARG)
+	$(CMAKE_RUN) --build --preset release
+	build/release/cpp/bench/taut_bench $(BENCH_ARGS)
+
+# --- benchmarks against other packages ----------------------------------------------------------
+
+.venv-bench/.installed: dist/.built bench/requirements.txt | .venv-bench/.created
+	.venv-bench/bin/python $(PIP_INSTALL) --force-reinstall --no-deps dist/*.whl
+	.venv-bench/bin/python $(PIP_INSTALL) "$$(echo dist/*.whl)[cli]" \
+	  -r bench/requirements.txt
+	@touch $@
+
+bench: .venv-bench/.installed
+	.venv-bench/bin/python bench/run.py $(BENCH_ARGS)
+
+clean:
+	rm -rf build dist .venv .venv-* taut-report .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <pybind11/pybind11.h>
+
+#include "taut/core/version.hpp"
+
+namespace py = pybind11;
+
+// One function per file bind_*.cpp.
+void bind_core(py::module_& m);
+void bind_linear(py::module_& m);
+
+// Kernels have no mutable globals, so the module asks for no GIL of its own. Untested on a
+// free-threaded interpreter.
+PYBIND11_MODULE(TAUT_MODULE_NAME, m, py::mod_gil_not_used()) {
+  m.doc() = "Compiled kernels of taut. Private: use the packages below taut instead.";
+  m.attr("VARIANT") = TAUT_VARIANT_NAME;
+  m.attr("__version__") = taut::version();
+
+  bind_core(m);
+  bind_linear(m);
+}

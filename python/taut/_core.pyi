@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Signatures of the compiled functions; tests/test_build.py compares them with the module.
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taut.typing import ProgressInfo
+
+VARIANT: str
+__version__: str
+
+_Csc: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any], int, int]
+_Vector: TypeAlias = NDArray[np.float64] | None
+
+# core
+def max_threads() -> int: ...
+def effective_threads(requested: int) -> int: ...
+def philox_uint64(k0: int, k1: int, stream: int, n: int) -> NDArray[np.uint64]: ...
+def philox_uniform(k0: int, k1: int, stream: int, n: int) -> NDArray[np.float64]: ...
+def philox_normal(k0: int, k1: int, stream: int, n: int) -> NDArray[np.float64]: ...
+def philox_below(k0: int, k1: int, stream: int, n: int, bound: int) -> NDArray[np.int64]: ...
+def describe_design(X: NDArray[Any] | _Csc) -> dict[str, Any]: ...
+def open_region(n_blocks: int, n_threads: int) -> int: ...
+def burn(seconds: float, callback: Callable[[ProgressInfo], object] | None = None) -> int: ...
+
+# linear
+def fit_path(
+    X: NDArray[Any] | _Csc,
+    y: NDArray[np.float64],
+    datafit: str,
+    *,
+    sample_weight: _Vector = None,
+    offset: NDArray[np.float64] | None = None,
+    penalty_factor: _Vector = None,
+    lower: _Vector = None,
+    upper: _Vector = None,
+    l1_ratio: float = 1.0,
+    grouped: bool = False,
+    alphas: _Vector = None,
+    n_alphas: int = 100,
+    eps: float = 1e-3,
+    fit_intercept: bool = True,
+    standardize: bool = False,
+    coef_init: NDArray[np.float64] | None = None,
+    intercept_init: NDArray[np.float64] | None = None,
+    tol: float = 1e-6,
+    max_iter: int = 10000,
+    early_stop: bool = False,
+    max_active: int = -1,
+    solver: str = "auto",
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> dict[str, Any]: ...

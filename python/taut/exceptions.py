@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Warnings and errors that taut raises; those of scikit-learn wherever it has one."""
+
+from __future__ import annotations
+
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
+
+__all__ = [
+    "CollinearityError",
+    "ConvergenceWarning",
+    "DataConversionWarning",
+    "NotFittedError",
+    "OptionalDependencyError",
+]
+
+
+class CollinearityError(ValueError):
+    """Columns of a design matrix are linearly dependent where they must not be.
+
+    Parameters
+    ----------
+    message : str
+    columns : tuple of int or str, default=()
+        The columns that depend on others, by name where names are known.
+    """
+
+    def __init__(self, message: str, columns: tuple[int | str, ...] = ()) -> None:
+        super().__init__(message)
+        self.columns = columns
+
+
+class OptionalDependencyError(ImportError):
+    """A feature needs a package that taut does not depend on.
+
+    Parameters
+    ----------
+    feature : str
+        What was asked for, as the subject of a sentence.
+    package : str
+        Name of the missing package.
+    extra : str or None, default=None
+        The extra of taut that installs it.
+    """
+
+    def __init__(self, feature: str, package: str, extra: str | None = None) -> None:
+        target = f"taut[{extra}]" if extra else package
+        super().__init__(f"{feature} needs {package}. Install it with: pip install '{target}'")
+        self.feature = feature
+        self.package = package
+        self.extra = extra

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Cross-validation along a path, the same for all models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.base import _fit_context, is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+
+from taut._progress import progress_bar
+from taut._threads import n_threads
+from taut._validation import Float64, check_alphas, is_integral
+from taut.linear_model._base import PenalizedModel
+from taut.linear_model._folds import Fold, Steps, fold_loss, make_folds, run_side_by_side
+from taut.linear_model._problem import (
+    Callback,
+    PathResult,
+    Problem,
+    Raw,
+    path_result,
+    warn_unless_converged,
+)
+from taut.linear_model.path import default_grid, glmnet_eps
+from taut.model_selection import OneStandardError, one_standard_error
+from taut.typing import ArrayLike, MatrixLike
+
+CV: dict[str, list[Any]] = {
+    "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
+    "eps": [Interval(Real, 0, 1, closed="neither"), None],
+    "cv": ["cv_object", "array-like"],
+    "rule": [StrOptions({"min", "1se"})],
+    "random_state": ["random_state", np.random.Generator],
+    "progress": ["boolean", None],
+}
+L1_RATIOS: dict[str, list[Any]] = {"l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like"]}
+
+
+@dataclass(frozen=True)
+class _FoldFit:
+    """What is kept of a fold: a path of coefficients may be larger than X."""
+
+    loss: Float64
+    nonzero: Any  # sparse (n_steps, n_outputs * n_features): which coefficients are not zero
+    certificate: Raw
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Everything that belongs to one l1_ratio."""
+
+    problem: Problem
+    l1_ratio: float
+    raw: Raw
+    folds: list[_FoldFit]
+    loss: Float64  # (n_alphas, n_folds)
+    mean: Float64
+    se: Float64
+    chosen: OneStandardError
+
+
+class CrossValidatedPath(PenalizedModel):
+    """`fit` along a path with folds; subclasses add the datafit and how to predict."""
+
+    _default_eps: ClassVar[float | None] = None
+
+    alpha_: float
+    alpha_min_: float
+    alpha_1se_: float
+    alphas_: Float64
+    cv_mean_: Float64
+    cv_se_: Float64
+    loss_path_: Float64
+    coefs_path_: NDArray[Any]
+    intercepts_path_: NDArray[Any]
+    dual_gaps_: Float64
+    selection_frequency_: Float64
+    path_: PathResult
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **params: Any,
+    ) -> Any:
+        """Fit the path on all rows and with each fold left out, and choose a strength.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Float64 or float32. Fortran-ordered arrays and CSC matrices are read in place,
+            memory-mapped ones too. A C-ordered array is copied once, a CSR matrix converted once;
+            folds share X and are told apart by row weights.
+        y : array-like of shape (n_samples,)
+            Target, or class labels.
+        sample_weight : array-like of shape (n_samples,) or float, optional
+            Weights >= 0, of any scale, in the fits and in the losses.
+        **params
+            ``groups`` for the splitter; with metadata routing enabled, whatever it requests.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If X or y contains NaN or infinity, lengths differ, weights are negative or all zero,
+            a class is missing from a fold, or a parameter is out of its range.
+        """
+        split_params = self._split_params(sample_weight, params)
+        problem = self._problem(X, y, sample_weight)
+        folds = make_folds(problem, self.cv, self.random_state, split_params)
+        ratios = check_ratios(getattr(self, "l1_ratio", 1.0))
+        workers = n_threads(self.n_jobs)
+        grids = [self._grid(problem, ratio, workers) for ratio in ratios]
+        n_steps = sum(grid.size for grid in grids) * (1 + len(folds))
+        with progress_bar(n_steps, type(self).__name__, enabled=self.progress) as bar:
+            steps = None if self.progress is False else Steps(bar, len(ratios) * (1 + len(folds)))
+            choices = self._run(problem, folds, ratios, grids, workers, steps)
+        best = min(choices, key=lambda choice: float(np.nanmin(choice.mean)))
+        if self.rule == "1se" and len(folds) < 2:
+            raise ValueError("rule='1se' needs at least 2 folds, got 1; use rule='min'.")
+        warn_unless_converged(
+            problem,
+            [best.raw, *(fit.certificate for fit in best.folds)],
+            " of the path and its folds",
+        )
+        self._publish(best)
+        return self
+
+    def _grid(self, problem: Problem, l1_ratio: float, workers: int) -> Float64:
+        if not is_integral(self.alphas):
+            return check_alphas(self.alphas)
+        problem.require_penalty()
+        eps = self.eps
+        if eps is None:
+            eps = self._default_eps or glmnet_eps(*problem.X.shape)
+        return default_grid(problem.alpha_max(l1_ratio, workers), int(self.alphas), float(eps))
+
+    def _run(
+        self,
+        problem: Problem,
+        folds: list[Fold],
+        ratios: Float64,
+        grids: list[Float64],
+        workers: int,
+        steps: Steps | None,
+    ) -> list[_Choice]:
+        early_stop = is_integral(self.alphas)
+        scoring = self.scoring
+        n_tasks = len(ratios) * (1 + len(folds))
+        inner = max(1, workers // n_tasks)
+
+        def path(i: int, fold: Fold | None, task: int) -> Any:
+            def run(callback: Callback | None) -> Raw | _FoldFit:
+                raw = problem.solve(
+                    sample_weight=None if fold is None else fold.train_weight,
+                    alphas=grids[i],
+                    l1_ratio=float(ratios[i]),
+                    early_stop=early_stop,
+                    n_threads=inner,
+                    callback=callback,
+                )
+                if steps is not None:
+                    steps.set(task, grids[i].size)
+                if fold is None:
+                    return raw
+                return _FoldFit(
+                    fold_loss(problem, fold, raw, scoring, grids[i].size),
+                    sp.csr_array(raw["coefs"].reshape(len(raw["alphas"]), -1) != 0),
+                    {k: raw[k] for k in ("converged", "dual_gaps", "null_loss")},
+                )
+
+            return run
+
+        jobs: list[tuple[int, Fold | None]] = [
+            (i, fold) for i in range(len(ratios)) for fold in (None, *folds)
+        ]
+        results = run_side_by_side(
+            [path(i, fold, task) for task, (i, fold) in enumerate(jobs)],
+            min(workers, n_tasks),
+            steps,
+        )
+        size = 1 + len(folds)
+        weights = np.array([fold.weight for fold in folds])
+        return [
+            _summarise(
+                problem,
+                float(ratio),
+                results[i * size],
+                results[i * size + 1 :][: size - 1],
+                weights,
+            )
+            for i, ratio in enumerate(ratios)
+        ]
+
+    def _publish(self, best: _Choice) -> None:
+        """Set the fitted attributes, last of all."""
+        raw, problem, chosen = best.raw, best.problem, best.chosen
+        at = chosen.index_min if self.rule == "min" else chosen.index_1se
+        self._store(problem, raw, at)
+        path = path_result(problem, raw)
+        self.path_ = path
+        self.alphas_ = path.alphas
+        self.coefs_path_ = path.coefs.T if problem.single else path.coefs
+        self.intercepts_path_ = path.intercepts
+        self.dual_gaps_ = path.dual_gaps
+        self.cv_mean_, self.cv_se_, self.loss_path_ = best.mean, best.se, best.loss
+        self.alpha_min_, self.alpha_1se_ = chosen.alpha_min, chosen.alpha_1se
+        self.alpha_ = float(path.alphas[at])
+        frequency = np.mean(
+            [fit.nonzero[[min(at, fit.nonzero.shape[0] - 1)]].toarray()[0] for fit in best.folds],
+            axis=0,
+        )
+        self.selection_frequency_ = frequency.reshape(raw["coefs"].shape[1:])
+        if problem.single:
+            self.selection_frequency_ = self.selection_frequency_[0]
+        if hasattr(self, "l1_ratio"):
+            self.l1_ratio_ = best.l1_ratio
+
+    def _split_params(self, sample_weight: Any, params: dict[str, Any]) -> dict[str, Any]:
+        from sklearn import get_config
+
+        if get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
+            return dict(routed.splitter.split)
+        unknown = set(params) - {"groups"}
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__}.fit takes X, y, sample_weight and groups, got "
+                f"{', '.join(sorted(unknown))}."
+            )
+        return params
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return who takes which metadata: `sample_weight` here, `groups` in the splitter.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        splitter = self.cv
+        if not hasattr(splitter, "split"):
+            splitter = check_cv(
+                int(splitter) if is_integral(splitter) else 5, classifier=is_classifier(self)
+            )
+        return router.add(
+            splitter=splitter, method_mapping=MethodMapping().add(caller="fit", callee="split")
+        )
+
+
+def check_ratios(l1_ratio: Any) -> Float64:
+    """Return the mixtures to try as a vector.
+
+    Raises
+    ------
+    ValueError
+        If one is outside [0, 1], or there is none.
+    """
+    ratios = np.atleast_1d(np.asarray(l1_ratio, dtype=np.float64))
+    if ratios.ndim != 1 or ratios.size == 0 or not np.all((ratios >= 0) & (ratios <= 1)):
+        raise ValueError(f"l1_ratio must lie in [0, 1], got {l1_ratio}.")
+    return ratios
+
+
+def _summarise(
+    problem: Problem, l1_ratio: float, raw: Raw, fits: list[_FoldFit], weights: Float64
+) -> _Choice:
+    """Weighted mean and standard error over folds, as R's cvstats has them."""
+    k = len(raw["alphas"])
+    loss = np.column_stack([fit.loss[:k] for fit in fits])
+    scored = weights > 0
+    share = weights[scored] / weights.sum()
+    mean = loss[:, scored] @ share
+    if scored.sum() > 1:
+        se = np.sqrt((loss[:, scored] - mean[:, None]) ** 2 @ share / (scored.sum() - 1))
+    else:
+        se = np.full(k, np.nan)
+    chosen = one_standard_error(raw["alphas"], mean, se)
+    return _Choice(problem, l1_ratio, raw, fits, loss, mean, se, chosen)
+
+
+__all__ = ["CV", "L1_RATIOS", "CrossValidatedPath", "check_ratios"]

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Displays of fitted paths, cross-validation, coefficients and held-out predictions.
+
+Every display is made by ``from_estimator`` (or ``from_path``, ``from_predictions``), keeps its
+numbers as attributes, and leaves ``ax_`` and ``figure_`` behind for further work. Matplotlib is
+imported when something is drawn, not before; install it with ``pip install 'taut[plot]'``.
+"""
+
+from __future__ import annotations
+
+from taut.plotting._coefficients import CoefficientDisplay
+from taut.plotting._confusion import ConfusionDisplay
+from taut.plotting._cv import CVCurveDisplay
+from taut.plotting._path import PathDisplay
+from taut.plotting._residual import ResidualDisplay
+
+__all__ = [
+    "CVCurveDisplay",
+    "CoefficientDisplay",
+    "ConfusionDisplay",
+    "PathDisplay",
+    "ResidualDisplay",
+]
