@@ -107,6 +107,7 @@ void Standardized::gram_dense(const Index* J, Index nJ, const Index* K, Index nK
   std::vector<double> left(at(k_row_panel * nJ)), right(at(k_row_panel * nK));
   const Index tiles_j = (nJ + k_tile - 1) / k_tile;
   const Index tiles_k = (nK + k_tile - 1) / k_tile;
+  const bool symmetric = J == K && nJ == nK;
   const int threads =
       threads_for(double(std::min(n, k_row_panel)) * double(nJ) * double(nK), n_threads);
   for (Index begin = 0; begin < n; begin += k_row_panel) {
@@ -115,10 +116,15 @@ void Standardized::gram_dense(const Index* J, Index nJ, const Index* K, Index nK
     for (Index b = 0; b < nK; ++b) pack(K[b], h, begin, end, &right[at(b * k_row_panel)]);
     parallel_for(tiles_j * tiles_k, threads, [&](Index t) {
       const Index a = (t % tiles_j) * k_tile, b = (t / tiles_j) * k_tile;
+      if (symmetric && a < b) return;
       linalg::add_gemm_tn(std::min(k_tile, nJ - a), std::min(k_tile, nK - b), end - begin,
                           &left[at(a * k_row_panel)], k_row_panel, &right[at(b * k_row_panel)],
                           k_row_panel, out + a + b * ldo, ldo);
     });
+  }
+  if (!symmetric) return;
+  for (Index b = 0; b < nK; ++b) {
+    for (Index a = b + 1; a < nJ; ++a) out[b + a * ldo] = out[a + b * ldo];
   }
 }
 

@@ -15,7 +15,8 @@ namespace {
 
 constexpr double k_armijo = 1e-4;
 constexpr int k_halvings = 30;
-/// Rounding of the objective, relative: changes below it say nothing.
+/// Rounding of an objective summed over n rows is about this times (25 + sqrt n), relative: smaller
+/// changes say nothing, and the step, which comes from exact gradients, knows better.
 constexpr double k_rounding = 4e-16;
 /// The intercept's gradient |sum s r_k| <= this (sum s = 1, |r| <= 1) before a certificate is made.
 constexpr double k_intercept_slope = 1e-14;
@@ -43,6 +44,8 @@ constexpr Index k_feature_block = 16;
 constexpr double k_parallel_work = 1e5;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
+
+double rounding(Index n) { return k_rounding * (25.0 + std::sqrt(static_cast<double>(n))); }
 
 int threads_for(double work, int n_threads) { return work < k_parallel_work ? 1 : n_threads; }
 
@@ -196,7 +199,7 @@ void ProxNewton::polish_intercept(Iterate& at) {
       }
       const double value =
           problem_.datafit.evaluate(trial_eta_.data(), trial_residual_.data());
-      if (value <= value_ + k_armijo * t * descent + k_rounding * std::abs(value_)) {
+      if (value <= value_ + k_armijo * t * descent + rounding(n) * std::abs(value_)) {
         accepted = true;
         value_ = value;
         at.eta.swap(trial_eta_);
@@ -293,7 +296,7 @@ bool ProxNewton::select(QP& qp, const Iterate& at, bool rebuild) {
   if (rebuild) {
     const double size = static_cast<double>(m), K_ = static_cast<double>(K);
     build_work_ = static_cast<double>(problem_.rows()) *
-                  (0.5 * size * size * (1.0 + 1.0 / K_) + k_pack_work * size * K_);
+                  (0.5 * size * size + k_pack_work * size * K_);
   }
   return first > 0;
 }
@@ -563,7 +566,7 @@ bool ProxNewton::line_search(Iterate& at, Step& step, const std::vector<Coordina
   };
   const double penalty_before = penalty_at(0.0);
   const double descent = slope + penalty_at(1.0) - penalty_before;
-  const double noise = k_rounding * (std::abs(value_) + penalty_before);
+  const double noise = rounding(n) * (std::abs(value_) + penalty_before);
 
   double t = 1.0;
   for (int halving = 0; halving <= k_halvings; ++halving, t *= 0.5) {
