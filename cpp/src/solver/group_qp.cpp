@@ -11,7 +11,7 @@ namespace taut::solver {
 namespace {
 
 /// Majorised steps on one block before the others hear of it.
-constexpr int k_block_steps = 4;
+constexpr int k_block_steps = 2;
 /// Sweeps cost m |S|, a Newton step |S|^3 / 3: this many sweeps at least come before one.
 constexpr Index k_least_sweeps = 8;
 constexpr double k_pivot_tolerance = 1e-13;
