@@ -31,14 +31,11 @@ function(taut_kernel_library name)
   target_include_directories(
     ${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/cpp/include>
                    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-  # EIGEN_DONT_PARALLELIZE: Eigen must not open threads inside our parallel regions.
+  # EIGEN_DONT_PARALLELIZE: threads are opened in core/parallel.hpp and nowhere else.
   target_compile_definitions(
     ${name} PUBLIC EIGEN_MPL2_ONLY EIGEN_DONT_PARALLELIZE
     PRIVATE TAUT_VERSION="${PROJECT_VERSION}")
-  target_link_libraries(${name} PUBLIC Eigen3::Eigen)
-  if(OpenMP_CXX_FOUND)
-    target_link_libraries(${name} PUBLIC OpenMP::OpenMP_CXX)
-  endif()
+  target_link_libraries(${name} PUBLIC Eigen3::Eigen Threads::Threads)
   target_compile_options(${name} PUBLIC ${ARGN})
   if(NOT MSVC)
     # No -ffast-math: NaN checks, infinite penalties and compensated sums must keep their meaning.

@@ -12,7 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CODE = {".c", ".cpp", ".hpp", ".py", ".pyi", ".R", ".sh"}
 MAX_LINES = 900
-PRAGMA_HOME = "cpp/include/taut/core/parallel.hpp"
+THREADS = re.compile(r"#\s*pragma\s+omp\s+(?!simd)|\bstd::(thread|async|jthread)\b")
+THREAD_HOME = "cpp/src/core/parallel.cpp"
 HEAVY_EIGEN = re.compile(r"#\s*include\s*<Eigen/(Dense|SVD|Eigenvalues|Eigen)>")
 
 
@@ -38,9 +39,8 @@ def breaches(path: Path) -> Iterator[str]:
     if not name.startswith("cpp/"):
         return
     for number, line in enumerate(lines, start=1):
-        pragma = re.match(r"\s*#\s*pragma\s+omp\s+(\w+)", line)
-        if pragma and name != PRAGMA_HOME and pragma.group(1) != "simd":
-            yield f"{name}:{number}: OpenMP pragma outside {PRAGMA_HOME} (only 'omp simd' may be)"
+        if THREADS.search(line) and name != THREAD_HOME:
+            yield f"{name}:{number}: threads outside {THREAD_HOME}: use taut::parallel_for"
         if HEAVY_EIGEN.search(line):
             yield f"{name}:{number}: {line.strip()} is slow to compile: use <Eigen/Core>"
 

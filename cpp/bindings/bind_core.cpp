@@ -91,9 +91,9 @@ int open_region(Index n_blocks, int n_threads) {
 
 void bind_core(py::module_& m) {
   m.def("max_threads", &taut::max_threads,
-        "Threads that machine and environment offer; 1 in a build without OpenMP.");
+        "Threads that the machine and OMP_NUM_THREADS offer.");
   m.def("effective_threads", &taut::effective_threads, py::arg("requested"),
-        "Threads that a kernel gets: 1 inside a parallel region and in a child forked after one.");
+        "Threads that a kernel gets: 1 inside a parallel region.");
 
   m.def(
       "philox_uint64",

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from numbers import Integral
 
+from threadpoolctl import threadpool_info
+
 from taut import _core
 
 
@@ -14,8 +16,9 @@ def n_threads(n_jobs: int | None) -> int:
     Parameters
     ----------
     n_jobs : int or None
-        None is 1; -1 is all that the machine and ``OMP_NUM_THREADS`` offer, -2 all but one, and
-        so on, at least 1. Positive numbers are taken as they are.
+        None is 1; -1 is all that the machine, ``OMP_NUM_THREADS`` and
+        ``threadpoolctl.threadpool_limits`` offer, -2 all but one, and so on, at least 1. Positive
+        numbers are taken as they are.
 
     Returns
     -------
@@ -43,4 +46,10 @@ def n_threads(n_jobs: int | None) -> int:
         raise ValueError("n_jobs must not be 0. Use None or 1 for one thread, -1 for all.")
     if n_jobs > 0:
         return n_jobs
-    return max(1, int(_core.max_threads()) + 1 + n_jobs)
+    return max(1, _available() + 1 + n_jobs)
+
+
+def _available() -> int:
+    """Processors offered; a limit set on the OpenMP pools of this process counts for ours too."""
+    limits = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"]
+    return min([int(_core.max_threads()), *limits])

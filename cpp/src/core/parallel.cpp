@@ -2,9 +2,16 @@
 #include "taut/core/parallel.hpp"
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <cstdlib>
+#include <mutex>
+#include <system_error>
+#include <thread>
 
-#ifdef _OPENMP
-#include <omp.h>
+#if defined(__linux__)
+#include <sched.h>
 #endif
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
@@ -14,46 +21,157 @@
 namespace taut {
 namespace {
 
-std::atomic<bool> region_opened{false};
-std::atomic<bool> forked_after_region{false};
+/// A helper looks for the next region this long before it sleeps; waking it costs about as much.
+constexpr auto k_linger = std::chrono::microseconds(100);
 
-void in_child() {
-  if (region_opened.load()) forked_after_region.store(true);
+thread_local bool inside_region = false;
+
+inline void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
 }
 
-bool arm_fork_guard() {
+class Pool {
+ public:
+  /// False if another thread has a region open: the caller then works alone.
+  bool run(Index n_blocks, int n_threads, void (*call)(void*, Index), void* context) {
+    std::unique_lock<std::mutex> owner(owner_, std::try_to_lock);
+    if (!owner.owns_lock()) return false;
+    hire(n_threads - 1);
+    call_ = call;
+    context_ = context;
+    n_blocks_ = n_blocks;
+    most_helpers_ = static_cast<std::uint64_t>(n_threads - 1);
+    next_.store(0, std::memory_order_relaxed);
+    // Open the gate: a new generation, not closed, nobody inside.
+    const std::uint64_t generation = (gate_.load(std::memory_order_relaxed) >> k_shift) + 1;
+    gate_.store(generation << k_shift);
+    if (sleeping_.load() > 0) {
+      const std::lock_guard<std::mutex> lock(sleep_);
+      wake_.notify_all();
+    }
+    work();
+    gate_.fetch_or(k_closed);
+    for (int spins = 0; (gate_.load(std::memory_order_acquire) & k_count) != 0; ++spins) {
+      if (spins < 4096) {
+        pause();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+    return true;
+  }
+
+ private:
+  // gate_ = generation | closed | helpers inside. Helpers enter by raising the count while the gate
+  // is open, so after closing it the owner knows who is still at work.
+  static constexpr int k_shift = 16;
+  static constexpr std::uint64_t k_closed = 1U << 15;
+  static constexpr std::uint64_t k_count = k_closed - 1;
+
+  void hire(int helpers) {
+    try {
+      for (; hired_ < helpers; ++hired_) std::thread([this] { help(); }).detach();
+    } catch (const std::system_error&) {
+      // No thread to be had: those that there are do the work.
+    }
+  }
+
+  void work() {
+    inside_region = true;
+    for (Index b = next_.fetch_add(1, std::memory_order_relaxed); b < n_blocks_;
+         b = next_.fetch_add(1, std::memory_order_relaxed)) {
+      call_(context_, b);
+    }
+    inside_region = false;
+  }
+
+  bool news(std::uint64_t seen) const {
+    const std::uint64_t gate = gate_.load();
+    return (gate >> k_shift) != seen && (gate & k_closed) == 0;
+  }
+
+  void help() {
+    std::uint64_t seen = 0;
+    while (true) {
+      const auto until = std::chrono::steady_clock::now() + k_linger;
+      while (!news(seen) && std::chrono::steady_clock::now() < until) {
+        for (int i = 0; i < 32 && !news(seen); ++i) pause();
+      }
+      if (!news(seen)) {
+        std::unique_lock<std::mutex> lock(sleep_);
+        sleeping_.fetch_add(1);
+        wake_.wait(lock, [&] { return news(seen); });
+        sleeping_.fetch_sub(1);
+      }
+      std::uint64_t gate = gate_.load();
+      while ((gate >> k_shift) != seen && (gate & k_closed) == 0 &&
+             (gate & k_count) < most_helpers_.load(std::memory_order_relaxed)) {
+        if (!gate_.compare_exchange_weak(gate, gate + 1)) continue;
+        work();
+        gate_.fetch_sub(1, std::memory_order_release);
+        break;
+      }
+      seen = gate >> k_shift;
+    }
+  }
+
+  std::mutex owner_;
+  void (*call_)(void*, Index) = nullptr;
+  void* context_ = nullptr;
+  Index n_blocks_ = 0;
+  std::atomic<std::uint64_t> most_helpers_{0};
+  std::atomic<Index> next_{0};
+  std::atomic<std::uint64_t> gate_{k_closed};
+  std::mutex sleep_;
+  std::condition_variable wake_;
+  std::atomic<int> sleeping_{0};
+  int hired_ = 0;
+};
+
+/// Never destroyed: helpers may outlive static destructors. Threads do not survive a fork, so a
+/// child starts with no pool and makes its own.
+std::atomic<Pool*> the_pool{nullptr};
+
+Pool& pool() {
 #ifdef TAUT_HAS_FORK
-  pthread_atfork(nullptr, nullptr, &in_child);
+  static const int armed = pthread_atfork(nullptr, nullptr, [] { the_pool.store(nullptr); });
+  (void)armed;
 #endif
-  return true;
+  Pool* present = the_pool.load();
+  if (present) return *present;
+  Pool* made = new Pool;
+  if (the_pool.compare_exchange_strong(present, made)) return *made;
+  delete made;
+  return *present;
 }
 
 }  // namespace
 
 int max_threads() {
-#ifdef _OPENMP
-  return omp_get_max_threads();
-#else
-  return 1;
+  if (const char* limit = std::getenv("OMP_NUM_THREADS")) {
+    const long n = std::strtol(limit, nullptr, 10);
+    if (n > 0 && n < 4096) return static_cast<int>(n);
+  }
+#if defined(__linux__)
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) return CPU_COUNT(&allowed);
 #endif
+  const unsigned n = std::thread::hardware_concurrency();
+  return n > 0 ? static_cast<int>(n) : 1;
 }
 
 int effective_threads(int requested) {
-#ifdef _OPENMP
-  if (requested <= 1 || forked_after_region.load(std::memory_order_relaxed) || omp_in_parallel()) {
-    return 1;
-  }
-  return requested;
-#else
-  (void)requested;
-  return 1;
-#endif
+  return requested > 1 && !inside_region ? requested : 1;
 }
 
-void note_parallel_region() {
-  static const bool armed = arm_fork_guard();
-  (void)armed;
-  region_opened.store(true, std::memory_order_relaxed);
+void detail::run_blocks(Index n_blocks, int n_threads, void (*call)(void*, Index), void* context) {
+  const int k = effective_threads(n_threads);
+  if (k > 1 && pool().run(n_blocks, k, call, context)) return;
+  for (Index b = 0; b < n_blocks; ++b) call(context, b);
 }
 
 }  // namespace taut

@@ -29,6 +29,12 @@ double one_sided(double a, double l2, double bound) {
 ElasticNet::ElasticNet(Index outputs, double l1_ratio, FeatureRules rules)
     : Penalty(outputs), l1_ratio_(l1_ratio), rules_(std::move(rules)) {}
 
+void ElasticNet::set_scale(const std::vector<double>& scale) {
+  for (std::vector<double>* bound : {&rules_.lower, &rules_.upper}) {
+    for (std::size_t j = 0; j < bound->size(); ++j) (*bound)[j] *= scale[j];
+  }
+}
+
 Piece ElasticNet::piece(Index j) const {
   const double c = entry(rules_.factor, j, 1.0);
   if (std::isinf(c)) return {0.0, 0.0, 0.0, 0.0};

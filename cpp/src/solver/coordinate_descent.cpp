@@ -217,41 +217,27 @@ void CoordinateDescent::store(Iterate& at) const {
 }
 
 /// Duality gap of the problem restricted to the slots, from what lies here: gradients are taken from
-/// the packed columns and nothing is written back. Same formula as duality_gap().
+/// the packed columns and nothing is written back.
 double CoordinateDescent::gap(const std::vector<Index>& slots) {
-  const double* s = problem_.Z.weights();
-  double c_max = 1.0, penalty = 0.0, free_part = 0.0;
-  grad_.resize(slots.size());
-  for (std::size_t a = 0; a < slots.size(); ++a) {
+  const std::size_t m = slots.size();
+  listed_.resize(m);
+  rows_.resize(m);
+  grad_.resize(m);
+  double penalty = 0.0;
+  for (std::size_t a = 0; a < m; ++a) {
     const Slot& slot = slots_[at_(slots[a])];
-    const double g = grad_[a] = gradient(slot);
+    listed_[a] = slot.feature;
+    rows_[a] = slot.coef;
+    grad_[a] = gradient(slot);
     penalty += problem_.penalty.value(&slot.coef, slot.feature);
-    if (problem_.penalty.is_free(slot.feature)) {
-      free_part += std::abs(g * slot.coef);
-    } else {
-      c_max = std::min(c_max, problem_.penalty.feasible_scale(&g, slot.feature));
-    }
   }
   for (Index i = 0; i < problem_.rows(); ++i) {
     product_[at_(i)] = residual_[at_(i)] + constant_;
   }
   const double* r = product_.data();
-  const double loss = 0.5 * linalg::weighted_dot(s, r, r, problem_.rows());
-  const double offset_part =
-      problem_.offset ? linalg::weighted_dot(s, problem_.offset, r, problem_.rows()) : 0.0;
-  const auto dual = [&](double c) {
-    double total = problem_.datafit.dual(r, c) - c * offset_part;
-    for (std::size_t a = 0; a < slots.size(); ++a) {
-      const Index j = slots_[at_(slots[a])].feature;
-      if (problem_.penalty.is_free(j)) continue;
-      const double g = c * grad_[a];
-      const double conjugate = problem_.penalty.conjugate(&g, j);
-      if (std::isfinite(conjugate)) total -= conjugate;
-    }
-    return total;
-  };
-  const double best = std::max(dual(c_max), dual(problem_.datafit.best_scale(r, c_max)));
-  return loss + penalty - best + free_part;
+  const double loss = 0.5 * linalg::weighted_dot(problem_.Z.weights(), r, r, problem_.rows());
+  return duality_gap(problem_, r, listed_.data(), static_cast<Index>(m), rows_.data(),
+                     grad_.data(), loss + penalty);
 }
 
 InnerReport CoordinateDescent::solve(Iterate& at, double target, Index max_iter,

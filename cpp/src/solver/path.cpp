@@ -251,12 +251,15 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
     for (Index i = 0; i < n; ++i) u[at_(i)] = -s[i] * at.residual[at_(i)];
   }
   report.null_loss = datafit.value(at.eta.data());
+  // The dual at zero is the infimum of the loss: what deviances are measured from.
+  const double least_loss = datafit.dual(at.residual.data(), 0.0);
   at.coef.assign(at_(p * K), 0.0);
 
   const design::Standardized Z(X, s, options.fit_intercept, options.standardize, u.data(),
                                options.n_threads);
   report.finite = Z.finite();
   if (!report.finite) return report;
+  penalty.set_scale(Z.scales());
   Problem problem{Z, datafit, penalty, offset, options.fit_intercept, options.n_threads};
   std::vector<double> grad(at_(p * K));
   if (K == 1) {
@@ -340,7 +343,10 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
       for (Index k = 0; k < K; ++k) intercepts[k] -= mean;
     }
     const double loss = solved.datafit.value(at.eta.data()) + shift;
-    const double explained = report.null_loss > 0.0 ? 1.0 - loss / report.null_loss : 0.0;
+    const double explained =
+        report.null_loss > least_loss
+            ? 1.0 - (loss - least_loss) / (report.null_loss - least_loss)
+            : 0.0;
     const Index active = driver.active(at);
     report.alphas.push_back(alphas[at_(step)]);
     report.dual_gaps.push_back(done.gap);

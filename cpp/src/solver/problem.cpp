@@ -95,12 +95,23 @@ double duality_gap(const Problem& problem, const Iterate& at, const Index* featu
 
 double duality_gap(const Problem& problem, const Iterate& at, const Index* features, Index count,
                    const double* grad, double primal) {
+  const Index K = problem.outputs();
+  std::vector<double> rows(at_(count * K));
+  for (Index c = 0; c < count; ++c) {
+    std::copy_n(&at.coef[at_((features ? features[c] : c) * K)], K, &rows[at_(c * K)]);
+  }
+  return duality_gap(problem, at.residual.data(), features, count, rows.data(), grad, primal);
+}
+
+double duality_gap(const Problem& problem, const double* residual, const Index* features,
+                   Index count, const double* rows, const double* grad, double primal) {
   const Index n = problem.rows(), K = problem.outputs();
   const penalty::Penalty& penalty = problem.penalty;
   const double* s = problem.datafit.weights();
-  std::vector<double> scaled(at_(K));
 
   double c_max = 1.0, free_part = 0.0;
+  std::vector<Index> bound;  // listed features whose conjugate counts
+  bound.reserve(at_(count));
   for (Index c = 0; c < count; ++c) {
     const Index j = features ? features[c] : c;
     const double* g = grad + c * K;
@@ -109,36 +120,36 @@ double duality_gap(const Problem& problem, const Iterate& at, const Index* featu
       // or a generous Newton step where that is larger (a coefficient not fitted yet).
       const double norm = problem.Z.norm(j), newton = norm > 0.0 ? 10.0 / (norm * norm) : 0.0;
       for (Index k = 0; k < K; ++k) {
-        const double size = std::max(std::abs(at.coef[at_(j * K + k)]), newton * std::abs(g[k]));
-        free_part += std::abs(g[k]) * size;
+        free_part += std::abs(g[k]) * std::max(std::abs(rows[c * K + k]), newton * std::abs(g[k]));
       }
     } else {
       c_max = std::min(c_max, penalty.feasible_scale(g, j));
+      bound.push_back(c);
     }
   }
   double offset_part = 0.0;
   if (problem.offset) {
     for (Index k = 0; k < K; ++k) {
-      offset_part += linalg::weighted_dot(s, problem.offset + k * n, &at.residual[at_(k * n)], n);
+      offset_part += linalg::weighted_dot(s, problem.offset + k * n, residual + k * n, n);
     }
   }
+  std::vector<double> scaled(at_(K));
   const auto dual = [&](double scale) {
-    double total = problem.datafit.dual(at.residual.data(), scale) - scale * offset_part;
-    for (Index c = 0; c < count; ++c) {
-      const Index j = features ? features[c] : c;
-      if (penalty.is_free(j)) continue;
+    double total = problem.datafit.dual(residual, scale) - scale * offset_part;
+    for (const Index c : bound) {
       for (Index k = 0; k < K; ++k) scaled[at_(k)] = scale * grad[c * K + k];
       // The largest feasible scale puts one feature exactly on its threshold: rounding must not
       // make its conjugate infinite.
-      const double conjugate = penalty.conjugate(scaled.data(), j);
-      if (std::isfinite(conjugate)) total += -conjugate;
+      const double conjugate = penalty.conjugate(scaled.data(), features ? features[c] : c);
+      if (std::isfinite(conjugate)) total -= conjugate;
     }
     return total;
   };
   double best = dual(c_max);
-  const double other = problem.datafit.best_scale(at.residual.data(), c_max);
+  const double other = problem.datafit.best_scale(residual, c_max);
   if (other != c_max) best = std::max(best, dual(other));
-  return primal - best + free_part;
+  // A gap is never negative: below zero there is only the rounding of the two objectives.
+  return std::max(0.0, primal - best) + free_part;
 }
 
 }  // namespace taut::solver

@@ -237,6 +237,8 @@ bool ProxNewton::select(QP& qp, const Iterate& at, bool rebuild) {
     hessian_.reset(at.residual);
     std::fill(in_model_.begin(), in_model_.end(), char{0});
     rebuild_ = false;
+    curvature_scale_ = 1.0;
+    path_scale_ = 1.0;
     ++counters_.hessians;
   }
   joining_.clear();
@@ -306,21 +308,55 @@ ProxNewton::Step ProxNewton::model_step(QP& qp, Iterate& at, bool rebuild, doubl
     change_[at_(a)] = qp.w(a);
   }
   hessian_.eliminate(grad0_.data(), model_grad_.data());
-  for (Index a = 0; a < m; ++a) qp.q(a) = -model_grad_[at_(a)];
+  // The Hessian in use is curvature_scale_ * G; the Gram stays as it is and all else is divided.
+  const double inverse_scale = 1.0 / curvature_scale_;
+  for (Index a = 0; a < m; ++a) qp.q(a) = -inverse_scale * model_grad_[at_(a)];
   if constexpr (std::is_same_v<QP, GroupQP>) {
     for (Index g = 0; g < m / K; ++g) {
       const Index j = coordinates[at_(g * K)].feature;
-      qp.l1(g) = group_->l1(j);
-      qp.l2(g) = group_->l2(j);
+      qp.l1(g) = inverse_scale * group_->l1(j);
+      qp.l2(g) = inverse_scale * group_->l2(j);
     }
   } else {
-    for (Index a = 0; a < m; ++a) problem_.penalty.as_piece(coordinates[at_(a)].feature, qp.piece(a));
+    for (Index a = 0; a < m; ++a) {
+      penalty::Piece& e = qp.piece(a);
+      problem_.penalty.as_piece(coordinates[at_(a)].feature, e);
+      e.l1 *= inverse_scale;
+      e.l2 *= inverse_scale;
+    }
   }
-  qp.solve(k_model_accuracy * violation, max_rounds, problem_.n_threads);
-  for (Index a = 0; a < m; ++a) change_[at_(a)] = qp.w(a) - change_[at_(a)];
+  qp.solve(k_model_accuracy * inverse_scale * violation, max_rounds, problem_.n_threads);
+  model_curvature_ = 0.0;
+  for (Index a = 0; a < m; ++a) {
+    const double d = qp.w(a) - change_[at_(a)];
+    change_[at_(a)] = d;
+    // q falls by G d.
+    model_curvature_ -= d * (inverse_scale * model_grad_[at_(a)] + qp.q(a));
+  }
+  for (double& g : grad0_) g *= inverse_scale;
   hessian_.intercept_step(grad0_.data(), change_.data(), change0_.data());
+  for (double& g : grad0_) g *= curvature_scale_;
   step.moved = line_search(at, step);
   return step;
+}
+
+/// The curvature found along the last step over the model's: a Hessian mostly ages by shrinking as a
+/// whole while the fit gets better, and one number then restores fast contraction.
+void ProxNewton::rescale() {
+  const Index K = width(), m = hessian_.size();
+  scratch_.resize(at_(m));
+  for (Index a = 0; a < m; ++a) {
+    const Coordinate& c = hessian_.coordinates()[at_(a)];
+    scratch_[at_(a)] = grad_[at_(slot_[at_(c.feature)] * K + c.output)];
+  }
+  hessian_.eliminate(grad0_.data(), scratch_.data());
+  double found = 0.0;
+  for (Index a = 0; a < m; ++a) {
+    found += change_[at_(a)] * (scratch_[at_(a)] - model_grad_[at_(a)]);
+  }
+  if (!(model_curvature_ > 0.0)) return;
+  const double scale = found / model_curvature_;
+  if (scale > 0.1 && scale < 10.0) curvature_scale_ = scale;
 }
 
 /// Armijo search along the model's step: eta + t Z d with Z d formed once.
@@ -469,6 +505,12 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
     update_gradient(at, 0);
   }
 
+  // The first step at a new penalty strength goes along the path, and the curvature in that direction
+  // is best foretold by the one found there the last time.
+  bool along_path = problem_.penalty.alpha() != alpha_;
+  if (along_path) curvature_scale_ = path_scale_;
+  alpha_ = problem_.penalty.alpha();
+
   double worst = violation(at), before = worst;
   double least = std::numeric_limits<double>::infinity();
   bool rebuild = rebuild_;
@@ -523,6 +565,9 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
     }
     before = worst;
     worst = violation(at);
+    if (step.moved && step.full) rescale();
+    if (along_path) path_scale_ = curvature_scale_;
+    along_path = false;
     if (!step.full) {
       rebuild = !fresh || step.moved;
     } else if (step.complete || fresh) {

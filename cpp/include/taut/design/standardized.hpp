@@ -25,6 +25,7 @@ class Standardized {
   bool centred() const { return centred_; }
   double mean(Index j) const { return mean_[static_cast<std::size_t>(j)]; }
   double scale(Index j) const { return scale_[static_cast<std::size_t>(j)]; }
+  const std::vector<double>& scales() const { return scale_; }
   /// ||z_j||_s = sqrt(sum_i s_i z_ij^2); exactly 0 marks a column that cannot enter a model.
   double norm(Index j) const { return norm_[static_cast<std::size_t>(j)]; }
   const std::vector<double>& product() const { return product_; }

@@ -15,6 +15,7 @@ class ElasticNet final : public Penalty {
  public:
   ElasticNet(Index outputs, double l1_ratio, FeatureRules rules);
 
+  void set_scale(const std::vector<double>& scale) override;
   double value(const double* b, Index j) const override;
   void prox(double* b, double step, Index j) const override;
   double subdiff_distance(const double* b, const double* g, Index j) const override;

@@ -36,6 +36,10 @@ class Penalty {
   double alpha() const { return alpha_; }
   void set_alpha(double alpha) { alpha_ = alpha; }
 
+  /// Says that rows handed over from now on are scale_j times the coefficients that the caller's
+  /// rules speak of. The strength acts on the rows as they come; bounds are converted.
+  virtual void set_scale(const std::vector<double>& scale) { (void)scale; }
+
   /// Value of alpha * Omega at row j.
   virtual double value(const double* b, Index j) const = 0;
 

@@ -60,7 +60,8 @@ class CoordinateDescent final : public InnerSolver {
   design::PackedColumns support_;       ///< columns of the support, scaled: newton()'s matrix
   std::vector<double> scales_, means_;  ///< of the support
   std::vector<double> product_;   ///< scratch of length n
-  std::vector<double> grad_;      ///< scratch of gap()
+  std::vector<Index> listed_;         ///< scratch of gap()
+  std::vector<double> rows_, grad_;   ///< scratch of gap()
 };
 
 }  // namespace taut::solver

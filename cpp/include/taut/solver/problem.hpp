@@ -61,4 +61,9 @@ double duality_gap(const Problem& problem, const Iterate& at, const Index* featu
 double duality_gap(const Problem& problem, const Iterate& at, const Index* features, Index count,
                    const double* grad, double primal);
 
+/// The same from what a solver has at hand: the residual, and the rows of coefficients and gradients
+/// in the order of the list.
+double duality_gap(const Problem& problem, const double* residual, const Index* features,
+                   Index count, const double* rows, const double* grad, double primal);
+
 }  // namespace taut::solver

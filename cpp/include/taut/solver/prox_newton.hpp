@@ -65,6 +65,7 @@ class ProxNewton final : public InnerSolver {
   template <class QP>
   bool select(QP& qp, const Iterate& at, bool rebuild);
   bool line_search(Iterate& at, Step& step);
+  void rescale();
   void centre(Iterate& at);
 
   const Problem& problem_;
@@ -90,6 +91,10 @@ class ProxNewton final : public InnerSolver {
   double fresh_contraction_ = 0.1;  ///< by the last step with a new Hessian
   double gap_ratio_ = 0.5;          ///< gap / (violation * sum |b|), as last seen
   double build_work_ = 0.0;
+  double curvature_scale_ = 1.0;    ///< the Hessian in use is this times the Gram
+  double path_scale_ = 1.0;         ///< the same, as the last first step along the path found it
+  double alpha_ = -1.0;             ///< penalty strength of the last solve
+  double model_curvature_ = 0.0;    ///< d'G d of the last step
   bool rebuild_ = true;
   Counters counters_;
 };
