@@ -350,6 +350,41 @@ TEST_CASE("paths satisfy the optimality conditions") {
   }
 }
 
+TEST_CASE("the route without a Gram reaches the same conditions") {
+  for (Index K : {1, 3}) {
+    for (bool sparse : {false, true}) {
+      Task t = random_task(80, 15, K, 17, sparse);
+      t.options.route = solver::Route::naive;
+      t.options.tol = 1e-9;
+      t.options.n_alphas = 6;
+      t.options.eps = 0.05;
+      t.options.max_iter = 3000;
+      CAPTURE(K);
+      CAPTURE(sparse);
+      check_path(t, 1e-6);
+      t.s = checks::weights(80, 5);
+      t.offset = checks::uniform(80 * K, -1.0, 1.0, 6);
+      t.rules.factor.assign(15, 1.0);
+      t.rules.factor[2] = 0.0;
+      t.rules.factor[4] = k_inf;
+      check_path(t, 1e-6);
+      t.options.fit_intercept = false;
+      t.l1_ratio = 0.7;
+      t.rules.factor.clear();
+      check_path(t, 1e-6);
+      t.options.fit_intercept = true;
+      t.options.standardize = true;
+      t.grouped = K > 1;
+      check_path(t, 1e-5);
+      if (K == 1) {
+        t.options.standardize = false;
+        t.rules.upper.assign(15, 0.3);
+        check_path(t, 1e-6);
+      }
+    }
+  }
+}
+
 TEST_CASE("more features than rows") {
   for (bool grouped : {false, true}) {
     for (Index K : {1, 3}) {

@@ -13,6 +13,11 @@ double Dense<T>::dot(Index j, const double* v) const {
 }
 
 template <class T>
+void Dense<T>::dots(Index j, const double* v, Index ld, Index count, double* out) const {
+  linalg::dot_columns(X_.col(j), v, ld, rows(), count, out);
+}
+
+template <class T>
 double Dense<T>::weighted_dot(Index j, const double* h, const double* v) const {
   return linalg::weighted_dot(h, X_.col(j), v, rows());
 }
@@ -20,6 +25,16 @@ double Dense<T>::weighted_dot(Index j, const double* h, const double* v) const {
 template <class T>
 void Dense<T>::axpy(Index j, double a, double* v) const {
   linalg::axpy(a, X_.col(j), v, rows());
+}
+
+template <class T>
+void Dense<T>::axpys(const Index* columns, const double* a, Index count, double* v) const {
+  Index c = 0;
+  for (; c + 4 <= count; c += 4) {
+    linalg::axpy4(a + c, X_.col(columns[c]), X_.col(columns[c + 1]), X_.col(columns[c + 2]),
+                  X_.col(columns[c + 3]), v, rows());
+  }
+  for (; c < count; ++c) axpy(columns[c], a[c], v);
 }
 
 template <class T>

@@ -86,8 +86,16 @@ void GradientBounds::update(const Iterate& at, const std::vector<char>& skip) {
   const double alpha = problem_.penalty.alpha();
   exact_.clear();
 
-  bool full = basis_size_ == 0;
-  if (!full) {
+  // A handful of features is computed sooner than bounded.
+  const Index open_features = std::count(skip.begin(), skip.end(), char{0});
+  const bool few = open_features <= 2 * basis_size_ && open_features * 4 <= p;
+  if (few) {
+    for (Index j = 0; j < p; ++j) {
+      if (!skip[at_(j)]) exact_.push_back(j);
+    }
+  }
+  bool full = !few && basis_size_ == 0;
+  if (!full && !few) {
     // Coefficients in the basis and the size of what lies outside of it.
     std::vector<double> along(at_(basis_size_ * K)), rest(at_(n));
     double outside = 0.0, size = 0.0;

@@ -77,6 +77,8 @@ class Driver {
   struct Step {
     Index iterations = 0;
     double gap = 0.0;
+    double loss = 0.0;       ///< datafit alone
+    double objective = 0.0;  ///< with the penalty
     bool converged = false;
   };
 
@@ -91,7 +93,7 @@ class Driver {
       progress.gap = step.gap;
       progress.n_active = active(at);
       monitor_.poll(progress);
-      step.gap = certify(at, inner.grad);
+      certify(at, inner, step);
       step.converged = step.gap <= goal;
       if (step.converged || step.iterations >= options_.max_iter) return step;
       if (!admit_violators(progress.n_active)) {
@@ -149,21 +151,24 @@ class Driver {
   }
 
   /// Gap of the whole problem: the working set and every feature that no bound excludes.
-  double certify(const Iterate& at, const double* set_grad) {
+  void certify(const Iterate& at, const InnerReport& inner, Step& step) {
     const Index K = problem_.outputs();
     bounds_.update(at, in_set_);
     listed_ = set_;
     listed_.insert(listed_.end(), bounds_.exact().begin(), bounds_.exact().end());
     listed_grad_.resize(listed_.size() * at_(K));
-    if (set_grad) {
-      std::copy_n(set_grad, set_.size() * at_(K), listed_grad_.data());
+    if (inner.grad) {
+      std::copy_n(inner.grad, set_.size() * at_(K), listed_grad_.data());
     } else {
       gradients(problem_, at, set_.data(), static_cast<Index>(set_.size()), listed_grad_.data());
     }
     std::copy(bounds_.exact_gradients().begin(), bounds_.exact_gradients().end(),
               listed_grad_.begin() + static_cast<std::ptrdiff_t>(set_.size()) * K);
-    return duality_gap(problem_, at, listed_.data(), static_cast<Index>(listed_.size()),
-                       listed_grad_.data());
+    step.loss = inner.value ? *inner.value : problem_.datafit.value(at.eta.data());
+    step.objective = step.loss + penalty_value(problem_, at, set_.data(),
+                                               static_cast<Index>(set_.size()));
+    step.gap = duality_gap(problem_, at, listed_.data(), static_cast<Index>(listed_.size()),
+                           listed_grad_.data(), step.objective);
   }
 
   /// Adds the worst violators; false if there are none.
@@ -200,7 +205,9 @@ class Driver {
 };
 
 std::unique_ptr<InnerSolver> make_inner(const Problem& problem, const PathOptions& options) {
-  if (!problem.datafit.is_quadratic()) return std::make_unique<ProxNewton>(problem);
+  if (!problem.datafit.is_quadratic()) {
+    return std::make_unique<ProxNewton>(problem, options.route == Route::naive);
+  }
   if (options.route == Route::gram) return std::make_unique<GramQuadratic>(problem);
   if (options.route == Route::naive) return std::make_unique<CoordinateDescent>(problem);
   return std::make_unique<AutomaticQuadratic>(problem);
@@ -342,7 +349,7 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
       for (Index k = 0; k < K; ++k) mean += intercepts[k] / static_cast<double>(K);
       for (Index k = 0; k < K; ++k) intercepts[k] -= mean;
     }
-    const double loss = solved.datafit.value(at.eta.data()) + shift;
+    const double loss = done.loss + shift;
     const double explained =
         report.null_loss > least_loss
             ? 1.0 - (loss - least_loss) / (report.null_loss - least_loss)
@@ -350,8 +357,7 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
     const Index active = driver.active(at);
     report.alphas.push_back(alphas[at_(step)]);
     report.dual_gaps.push_back(done.gap);
-    report.objective.push_back(shift + objective(solved, at, driver.working_set().data(),
-                                                 static_cast<Index>(driver.working_set().size())));
+    report.objective.push_back(shift + done.objective);
     report.dev_ratio.push_back(explained);
     report.n_iter.push_back(done.iterations);
     report.n_active.push_back(active);

@@ -63,20 +63,30 @@ void gradients(const Problem& problem, const Iterate& at, const Index* features,
                double* out) {
   const Index n = problem.rows(), K = problem.outputs();
   const double* s = problem.datafit.weights();
-  std::vector<double> u(at_(n)), column(at_(K > 1 ? count : 0));
+  std::vector<double> u(at_(n * K)), sums(at_(K));
   for (Index k = 0; k < K; ++k) {
     const double* r = &at.residual[at_(k * n)];
-    for (Index i = 0; i < n; ++i) u[at_(i)] = -s[i] * r[i];
-    double* g = K > 1 ? column.data() : out;
-    problem.Z.products(u.data(), features, count, problem.n_threads, g);
-    if (K > 1) {
-      for (Index c = 0; c < count; ++c) out[c * K + k] = g[c];
-    }
+    double* u_k = &u[at_(k * n)];
+    for (Index i = 0; i < n; ++i) u_k[i] = -s[i] * r[i];
+    sums[at_(k)] = linalg::sum(u_k, n);
   }
+  if (K == 1) {
+    problem.Z.products(u.data(), features, count, problem.n_threads, out);
+    return;
+  }
+  constexpr Index k_feature_block = 16;
+  const double work = static_cast<double>(count) * static_cast<double>(n * K);
+  parallel_blocks(count, k_feature_block, work < 1e5 ? 1 : problem.n_threads,
+                  [&](Index begin, Index end) {
+    for (Index c = begin; c < end; ++c) {
+      problem.Z.dots(features ? features[c] : c, u.data(), sums.data(), K, out + c * K);
+    }
+  });
 }
 
-double objective(const Problem& problem, const Iterate& at, const Index* features, Index count) {
-  double total = problem.datafit.value(at.eta.data());
+double penalty_value(const Problem& problem, const Iterate& at, const Index* features,
+                     Index count) {
+  double total = 0.0;
   const Index K = problem.outputs();
   for (Index c = 0; c < count; ++c) {
     const Index j = features ? features[c] : c;
@@ -86,6 +96,10 @@ double objective(const Problem& problem, const Iterate& at, const Index* feature
     }
   }
   return total;
+}
+
+double objective(const Problem& problem, const Iterate& at, const Index* features, Index count) {
+  return problem.datafit.value(at.eta.data()) + penalty_value(problem, at, features, count);
 }
 
 double duality_gap(const Problem& problem, const Iterate& at, const Index* features, Index count,

@@ -33,6 +33,12 @@ constexpr double k_dot_work = 3.0, k_softmax_work = 60.0, k_pack_work = 4.0;
 /// A new Hessian serves later steps too: its cost counts by this share.
 constexpr double k_build_share = 0.5;
 
+/// Models with more coordinates than this have no Gram: coordinate descent on the rows instead.
+constexpr Index k_gram_limit = 2500;
+/// Sweeps of that descent for one model, and the share of the violation at which it ends.
+constexpr int k_naive_sweeps = 100;
+constexpr double k_naive_accuracy = 0.05;
+
 constexpr Index k_feature_block = 16;
 constexpr double k_parallel_work = 1e5;
 
@@ -76,8 +82,9 @@ double row_shift(const double* b, Index K, double l1, double l2) {
 
 }  // namespace
 
-ProxNewton::ProxNewton(const Problem& problem)
+ProxNewton::ProxNewton(const Problem& problem, bool naive)
     : problem_(problem),
+      naive_(naive),
       group_(dynamic_cast<const penalty::GroupElasticNet*>(&problem.penalty)),
       hessian_(problem),
       group_qp_(problem.outputs()),
@@ -95,7 +102,9 @@ ProxNewton::ProxNewton(const Problem& problem)
 }
 
 void ProxNewton::add(const Index* features, Index count) {
+  penalty::Piece e;
   for (Index c = 0; c < count; ++c) {
+    if (!group_ && !problem_.penalty.as_piece(features[c], e)) naive_ = true;
     slot_[at_(features[c])] = static_cast<Index>(features_.size());
     features_.push_back(features[c]);
   }
@@ -123,10 +132,7 @@ void ProxNewton::update_gradient(const Iterate& at, Index first) {
   parallel_blocks(count() - first, k_feature_block, threads_for(work, problem_.n_threads),
                   [&](Index begin, Index end) {
     for (Index c = first + begin; c < first + end; ++c) {
-      for (Index k = 0; k < K; ++k) {
-        grad_[at_(c * K + k)] =
-            problem_.Z.dot(features_[at_(c)], &u_[at_(k * n)], sums_[at_(k)]);
-      }
+      problem_.Z.dots(features_[at_(c)], u_.data(), sums_.data(), K, &grad_[at_(c * K)]);
     }
   });
   known_ = count();
@@ -148,16 +154,6 @@ double ProxNewton::size(const Iterate& at) const {
   double total = 0.0;
   for (Index j : features_) {
     for (Index k = 0; k < K; ++k) total += std::abs(at.coef[at_(j * K + k)]);
-  }
-  return total;
-}
-
-double ProxNewton::penalty_value(const Iterate& at) const {
-  const Index K = width();
-  double total = 0.0;
-  for (Index j : features_) {
-    const double* b = &at.coef[at_(j * K)];
-    if (any_nonzero(b, K)) total += problem_.penalty.value(b, j);
   }
   return total;
 }
@@ -210,6 +206,20 @@ void ProxNewton::polish_intercept(Iterate& at) {
     }
     if (!accepted) return;
   }
+}
+
+/// Coordinates that a new model would have.
+Index ProxNewton::model_size(const Iterate& at) const {
+  const Index K = width();
+  Index rows = 0;
+  if (count() * K <= k_gram_limit) return count() * K;
+  for (Index c = 0; c < count(); ++c) {
+    const Index j = features_[at_(c)];
+    rows += any_nonzero(&at.coef[at_(j * K)], K) || problem_.penalty.is_free(j) ||
+            problem_.penalty.pull(&grad_[at_(c * K)], j) >
+                k_near * problem_.penalty.threshold(j);
+  }
+  return rows * K;
 }
 
 /// Whether a new Hessian now is cheaper than going on with the one at hand.
@@ -327,7 +337,9 @@ ProxNewton::Step ProxNewton::model_step(QP& qp, Iterate& at, bool rebuild, doubl
   }
   qp.solve(k_model_accuracy * inverse_scale * violation, max_rounds, problem_.n_threads);
   model_curvature_ = 0.0;
+  target_.resize(at_(m));
   for (Index a = 0; a < m; ++a) {
+    target_[at_(a)] = qp.w(a);
     const double d = qp.w(a) - change_[at_(a)];
     change_[at_(a)] = d;
     // q falls by G d.
@@ -336,7 +348,137 @@ ProxNewton::Step ProxNewton::model_step(QP& qp, Iterate& at, bool rebuild, doubl
   for (double& g : grad0_) g *= inverse_scale;
   hessian_.intercept_step(grad0_.data(), change_.data(), change0_.data());
   for (double& g : grad0_) g *= curvature_scale_;
-  step.moved = line_search(at, step);
+  step.moved = line_search(at, step, coordinates);
+  return step;
+}
+
+/// The model without a Gram, its Hessian being diag(h) for every output alike: exact for one output,
+/// a majoriser (Gershgorin) for several. Coordinate descent keeps Z d up to date, O(nnz_j) a move;
+/// any penalty will do. The intercept's step is eliminated: weighted means under h are taken out.
+ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
+  const Index n = problem_.rows(), K = width();
+  const design::Standardized& Z = problem_.Z;
+  const penalty::Penalty& penalty = problem_.penalty;
+  ++counters_.hessians;
+  rebuild_ = true;  // should a Gram be made later, what there is of it is stale
+
+  std::vector<double> h(at_(n), 0.0), row(at_(n));
+  for (Index k = 0; k < K; ++k) {
+    std::vector<double> total(at_(n), 0.0);
+    for (Index l = 0; l < K; ++l) {
+      problem_.datafit.curvature(at.residual.data(), k, l, row.data());
+      for (Index i = 0; i < n; ++i) total[at_(i)] += std::abs(row[at_(i)]);
+    }
+    for (Index i = 0; i < n; ++i) h[at_(i)] = std::max(h[at_(i)], total[at_(i)]);
+  }
+  const double* s = Z.weights();
+  for (Index i = 0; i < n; ++i) h[at_(i)] = std::max(h[at_(i)], 1e-12 * s[i]);
+  const double sum_h = linalg::sum(h.data(), n);
+
+  // Features that can move.
+  struct Row {
+    Index feature, slot;
+    double h_dot, curvature;  // z'h, z'(h o z) with the h-mean taken out
+  };
+  std::vector<Row> rows;
+  for (Index c = 0; c < count(); ++c) {
+    const Index j = features_[at_(c)];
+    if (Z.norm(j) == 0.0 || penalty.is_excluded(j)) continue;
+    if (any_nonzero(&at.coef[at_(j * K)], K) || penalty.is_free(j) ||
+        penalty.subdiff_distance(&at.coef[at_(j * K)], &grad_[at_(c * K)], j) > 0.0) {
+      rows.push_back({j, c, 0.0, 0.0});
+    }
+  }
+  const Index height = static_cast<Index>(rows.size());
+  const bool centre = problem_.fit_intercept;
+  parallel_blocks(height, k_feature_block,
+                  threads_for(static_cast<double>(n * height), problem_.n_threads),
+                  [&](Index begin, Index end) {
+    std::vector<double> column(at_(n));
+    for (Index r = begin; r < end; ++r) {
+      Row& f = rows[at_(r)];
+      f.h_dot = Z.dot(f.feature, h.data(), sum_h);
+      std::fill(column.begin(), column.end(), 0.0);
+      const double constant = Z.add_to(f.feature, 1.0, column.data());
+      // z'(h o z) = z'(h o x/d) - (m/d) z'h, the first by the stored entries alone.
+      const double raw = Z.raw().weighted_dot(f.feature, h.data(), column.data());
+      const double hx = f.h_dot - constant * sum_h;
+      f.curvature = raw / Z.scale(f.feature) + constant * (2.0 * hx + constant * sum_h);
+      if (centre) f.curvature -= f.h_dot * f.h_dot / sum_h;
+      f.curvature = std::max(f.curvature, 1e-14 * Z.norm(f.feature) * Z.norm(f.feature));
+    }
+  });
+
+  // eta moves by direction_k + shift_k; h_sum_k = sum h o direction_k.
+  std::fill(direction_.begin(), direction_.end(), 0.0);
+  std::vector<double> h_sum(at_(K), 0.0), constants(at_(K), 0.0), next(at_(K));
+  std::vector<double> b(at_(height * K));
+  for (Index r = 0; r < height; ++r) {
+    std::copy_n(&at.coef[at_(rows[at_(r)].feature * K)], K, &b[at_(r * K)]);
+  }
+  const auto intercept_shift = [&](Index k) {
+    // Total constant of output k at the minimiser over the intercept, given the direction.
+    return centre ? -(grad0_[at_(k)] + h_sum[at_(k)]) / sum_h : constants[at_(k)];
+  };
+  const auto visit = [&](Index r) {
+    const Row& f = rows[at_(r)];
+    double* now = &b[at_(r * K)];
+    const double inverse = 1.0 / f.curvature;
+    for (Index k = 0; k < K; ++k) {
+      const double* d = &direction_[at_(k * n)];
+      const double h_x_d = Z.raw().weighted_dot(f.feature, h.data(), d);
+      const double product = (h_x_d - Z.mean(f.feature) * h_sum[at_(k)]) / Z.scale(f.feature) +
+                             intercept_shift(k) * f.h_dot;
+      next[at_(k)] = now[k] - inverse * (grad_[at_(f.slot * K + k)] + product);
+    }
+    penalty.prox(next.data(), inverse, f.feature);
+    double moved = 0.0;
+    for (Index k = 0; k < K; ++k) {
+      const double change = next[at_(k)] - now[k];
+      if (change == 0.0) continue;
+      moved = std::max(moved, f.curvature * std::abs(change));
+      const double constant = Z.add_to(f.feature, change, &direction_[at_(k * n)]);
+      constants[at_(k)] += constant;
+      h_sum[at_(k)] += change * f.h_dot - constant * sum_h;
+      now[k] = next[at_(k)];
+    }
+    return moved;
+  };
+  const double goal = k_naive_accuracy * violation;
+  std::vector<Index> support;
+  int sweeps = 0;
+  while (sweeps < k_naive_sweeps) {
+    double moved = 0.0;
+    for (Index r = 0; r < height; ++r) moved = std::max(moved, visit(r));
+    ++sweeps;
+    if (moved <= goal) break;
+    support.clear();
+    for (Index r = 0; r < height; ++r) {
+      if (any_nonzero(&b[at_(r * K)], K)) support.push_back(r);
+    }
+    for (; sweeps < k_naive_sweeps && moved > goal; ++sweeps) {
+      moved = 0.0;
+      for (Index r : support) moved = std::max(moved, visit(r));
+    }
+  }
+
+  std::vector<Coordinate> coordinates;
+  change_.clear();
+  target_.clear();
+  for (Index r = 0; r < height; ++r) {
+    for (Index k = 0; k < K; ++k) {
+      const double before = at.coef[at_(rows[at_(r)].feature * K + k)], after = b[at_(r * K + k)];
+      if (after == before) continue;
+      coordinates.push_back({rows[at_(r)].feature, k});
+      change_.push_back(after - before);
+      target_.push_back(after);
+    }
+  }
+  for (Index k = 0; k < K; ++k) {
+    change0_[at_(k)] = centre ? intercept_shift(k) - constants[at_(k)] : 0.0;
+  }
+  Step step;
+  step.moved = line_search(at, step, coordinates);
   return step;
 }
 
@@ -360,13 +502,13 @@ void ProxNewton::rescale() {
 }
 
 /// Armijo search along the model's step: eta + t Z d with Z d formed once.
-bool ProxNewton::line_search(Iterate& at, Step& step) {
+bool ProxNewton::line_search(Iterate& at, Step& step, const std::vector<Coordinate>& coordinates) {
   const Index n = problem_.rows(), K = width();
-  const std::vector<Coordinate>& coordinates = hessian_.coordinates();
-  const Index m = hessian_.size();
+  const Index m = static_cast<Index>(coordinates.size());
 
   // Coordinates that move, by output; and the rows they belong to.
-  std::vector<std::vector<Index>> moving(at_(K));
+  std::vector<std::vector<Index>> moving(at_(K)), moving_feature(at_(K));
+  std::vector<std::vector<double>> moving_change(at_(K));
   std::vector<Index> rows;
   double slope = 0.0, work = 0.0;
   for (Index k = 0; k < K; ++k) slope += grad0_[at_(k)] * change0_[at_(k)];
@@ -376,6 +518,8 @@ bool ProxNewton::line_search(Iterate& at, Step& step) {
     if (!std::isfinite(d)) return false;
     const Coordinate& c = coordinates[at_(a)];
     moving[at_(c.output)].push_back(a);
+    moving_feature[at_(c.output)].push_back(c.feature);
+    moving_change[at_(c.output)].push_back(d);
     rows.push_back(c.feature);
     slope += grad_[at_(slot_[at_(c.feature)] * K + c.output)] * d;
     work += static_cast<double>(n);
@@ -386,10 +530,10 @@ bool ProxNewton::line_search(Iterate& at, Step& step) {
   parallel_for(K, threads_for(work, problem_.n_threads), [&](Index k) {
     double* d = &direction_[at_(k * n)];
     std::fill_n(d, n, 0.0);
-    double constant = change0_[at_(k)];
-    for (Index a : moving[at_(k)]) {
-      constant += problem_.Z.add_to(coordinates[at_(a)].feature, change_[at_(a)], d);
-    }
+    const double constant =
+        change0_[at_(k)] + problem_.Z.add_to(moving_feature[at_(k)].data(),
+                                             moving_change[at_(k)].data(),
+                                             static_cast<Index>(moving_feature[at_(k)].size()), d);
     for (Index i = 0; i < n; ++i) d[i] += constant;
   });
 
@@ -443,9 +587,7 @@ bool ProxNewton::line_search(Iterate& at, Step& step) {
       if (t == 1.0) {
         for (Index a = 0; a < m; ++a) {
           const Coordinate& c = coordinates[at_(a)];
-          if (change_[at_(a)] != 0.0) {
-            at.coef[at_(c.feature * K + c.output)] = group_ ? group_qp_.w(a) : qp_.w(a);
-          }
+          if (change_[at_(a)] != 0.0) at.coef[at_(c.feature * K + c.output)] = target_[at_(a)];
         }
       }
       for (Index k = 0; k < K; ++k) at.intercept[at_(k)] += t * change0_[at_(k)];
@@ -518,6 +660,8 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
   const auto finish = [&] {
     centre(at);
     residual_ = at.residual;
+    report.grad = grad_.data();
+    report.value = value_;
     return report;
   };
   while (true) {
@@ -535,7 +679,7 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
       }
       ++counters_.gaps;
       report.gap = duality_gap(problem_, at, features_.data(), count(), grad_.data(),
-                               value_ + penalty_value(at));
+                               value_ + penalty_value(problem_, at, features_.data(), count()));
       if (worst > 0.0) gap_ratio_ = std::clamp(report.gap / (worst * scale), 1e-3, 2.0);
       report.converged = report.gap <= target;
       if (report.converged || last) return finish();
@@ -546,10 +690,11 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
     }
 
     const Index hessians = counters_.hessians;
+    const bool naive = naive_ || model_size(at) > k_gram_limit;
     rebuild = rebuild || rebuild_ || (contraction_ > 0.0 && model_pays(expected, target));
-    const Step step =
-        group_ ? model_step(group_qp_, at, rebuild, worst, max_iter)
-               : model_step(qp_, at, rebuild, worst, max_iter);
+    const Step step = naive    ? naive_step(at, worst)
+                      : group_ ? model_step(group_qp_, at, rebuild, worst, max_iter)
+                               : model_step(qp_, at, rebuild, worst, max_iter);
     const bool fresh = counters_.hessians > hessians;
     ++report.iterations;
     ++counters_.iterations;
@@ -565,7 +710,7 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
     }
     before = worst;
     worst = violation(at);
-    if (step.moved && step.full) rescale();
+    if (step.moved && step.full && !naive) rescale();
     if (along_path) path_scale_ = curvature_scale_;
     along_path = false;
     if (!step.full) {
@@ -575,7 +720,8 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
       if (fresh) fresh_contraction_ = contraction_;
       if (contraction_ > k_poor_contraction) rebuild = true;
     }
-    if (worst < 0.9 * least) {
+    // A majorised model gains little at a time, but gains.
+    if (worst < (naive ? 0.999 : 0.9) * least) {
       least = worst;
       stalls = 0;
     } else if (!step.moved || (fresh && step.full)) {

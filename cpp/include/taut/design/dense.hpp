@@ -15,8 +15,10 @@ class Dense final : public Design {
   bool is_sparse() const override { return false; }
   Index column_entries(Index) const override { return rows(); }
   double dot(Index j, const double* v) const override;
+  void dots(Index j, const double* v, Index ld, Index count, double* out) const override;
   double weighted_dot(Index j, const double* h, const double* v) const override;
   void axpy(Index j, double a, double* v) const override;
+  void axpys(const Index* columns, const double* a, Index count, double* v) const override;
   void copy_rows(Index j, Index begin, Index end, double* out) const override;
   void append_entries(Index j, std::vector<double>& val,
                       std::vector<std::int32_t>& idx) const override;

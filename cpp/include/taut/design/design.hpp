@@ -37,11 +37,21 @@ class Design {
   /// x_j'v.
   virtual double dot(Index j, const double* v) const = 0;
 
+  /// out[c] = x_j'v_c for `count` vectors, each `ld` after the one before.
+  virtual void dots(Index j, const double* v, Index ld, Index count, double* out) const {
+    for (Index c = 0; c < count; ++c) out[c] = dot(j, v + c * ld);
+  }
+
   /// sum_i h_i x_ij v_i.
   virtual double weighted_dot(Index j, const double* h, const double* v) const = 0;
 
   /// v += a x_j.
   virtual void axpy(Index j, double a, double* v) const = 0;
+
+  /// v += sum_c a_c x_j for j = columns[c].
+  virtual void axpys(const Index* columns, const double* a, Index count, double* v) const {
+    for (Index c = 0; c < count; ++c) axpy(columns[c], a[c], v);
+  }
 
   /// Rows begin .. end of column j, written densely.
   virtual void copy_rows(Index j, Index begin, Index end, double* out) const = 0;

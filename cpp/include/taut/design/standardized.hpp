@@ -38,6 +38,13 @@ class Standardized {
     return (centred_ ? raw - mean(j) * sum_u : raw) / scale(j);
   }
 
+  /// out[k] = z_j'u_k for the `count` columns of u (n rows each), given their sums.
+  void dots(Index j, const double* u, const double* sums, Index count, double* out) const {
+    X_.dots(j, u, rows(), count, out);
+    const double inverse = 1.0 / scale(j);
+    for (Index k = 0; k < count; ++k) out[k] = (out[k] - mean(j) * sums[k]) * inverse;
+  }
+
   /// out[c] = z_j'u for j = columns[c] (all columns when null), in parallel.
   void products(const double* u, const Index* columns, Index count, int n_threads,
                 double* out) const;
@@ -46,6 +53,17 @@ class Standardized {
   double add_to(Index j, double a, double* eta) const {
     X_.axpy(j, a / scale(j), eta);
     return centred_ ? -a * mean(j) / scale(j) : 0.0;
+  }
+
+  /// The same for several columns at once: eta += sum_c a_c z_j, j = columns[c]. `a` is overwritten.
+  double add_to(const Index* columns, double* a, Index count, double* eta) const {
+    double constant = 0.0;
+    for (Index c = 0; c < count; ++c) {
+      a[c] /= scale(columns[c]);
+      constant -= a[c] * mean(columns[c]);
+    }
+    X_.axpys(columns, a, count, eta);
+    return constant;
   }
 
   /// out (n) = w o z_j, dense (w null: z_j itself). Rows begin .. end only.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <optional>
+
 #include "taut/core/monitor.hpp"
 #include "taut/solver/problem.hpp"
 
@@ -13,6 +15,8 @@ struct InnerReport {
   /// Gradients of the working set at the returned iterate, K per feature in the order of add(), if
   /// the solver has them; valid until its next call.
   const double* grad = nullptr;
+  /// Value of the datafit there, if the solver has it.
+  std::optional<double> value;
 };
 
 /// Minimises a problem over a growing working set of features and the intercept. The path driver

@@ -46,6 +46,10 @@ void refresh(const Problem& problem, Iterate& at, const Index* features, Index c
 void gradients(const Problem& problem, const Iterate& at, const Index* features, Index count,
                double* out);
 
+/// The penalty at the iterate, coefficients outside of the listed features being zero.
+double penalty_value(const Problem& problem, const Iterate& at, const Index* features,
+                     Index count);
+
 /// F + penalty at the iterate, coefficients outside of the listed features being zero.
 double objective(const Problem& problem, const Iterate& at, const Index* features, Index count);
 

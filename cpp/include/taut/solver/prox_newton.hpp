@@ -27,7 +27,8 @@ namespace taut::solver {
 /// of their own before a certificate is computed.
 class ProxNewton final : public InnerSolver {
  public:
-  explicit ProxNewton(const Problem& problem);
+  /// `naive` forbids the Gram; otherwise it is left out only where it would be too large.
+  explicit ProxNewton(const Problem& problem, bool naive = false);
 
   void add(const Index* features, Index count) override;
   InnerReport solve(Iterate& at, double target, Index max_iter, Monitor& monitor) override;
@@ -55,7 +56,6 @@ class ProxNewton final : public InnerSolver {
   void update_gradient(const Iterate& at, Index first);
   double violation(const Iterate& at) const;
   double size(const Iterate& at) const;
-  double penalty_value(const Iterate& at) const;
   double intercept_slope() const;
   void polish_intercept(Iterate& at);
   bool model_pays(double expected_gap, double target) const;
@@ -64,11 +64,14 @@ class ProxNewton final : public InnerSolver {
   Step model_step(QP& qp, Iterate& at, bool rebuild, double violation, Index max_rounds);
   template <class QP>
   bool select(QP& qp, const Iterate& at, bool rebuild);
-  bool line_search(Iterate& at, Step& step);
+  Step naive_step(Iterate& at, double violation);
+  Index model_size(const Iterate& at) const;
+  bool line_search(Iterate& at, Step& step, const std::vector<Coordinate>& coordinates);
   void rescale();
   void centre(Iterate& at);
 
   const Problem& problem_;
+  bool naive_;
   const penalty::GroupElasticNet* group_;  ///< the penalty, if it acts on rows
   HessianGram hessian_;
   ActiveSetQP qp_;
@@ -84,7 +87,7 @@ class ProxNewton final : public InnerSolver {
   std::vector<double> residual_;    ///< to which grad_ and value_ belong
 
   std::vector<double> u_, sums_, direction_, constant_, trial_eta_, trial_residual_, scratch_;
-  std::vector<double> model_grad_, change_, change0_, inverse_;
+  std::vector<double> model_grad_, change_, target_, change0_, inverse_;
   std::vector<Coordinate> joining_;
 
   double contraction_ = 0.0;        ///< of the violation by the last full model step
