@@ -18,6 +18,9 @@ constexpr double k_pivot_tolerance = 1e-11;
 /// Rebuilding the factor from the Gram bounds the rounding that updates pile up.
 constexpr Index k_max_removals = 2000;
 
+/// Rates of penalty below this share of their parts are rounding.
+constexpr double k_tie = 1e-12;
+
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
 double soft(double z, double t) { return z > t ? z - t : (z < -t ? z + t : 0.0); }
@@ -132,6 +135,10 @@ bool ActiveSetQP::slide(Index a) {
   factor_.solve(c.data());
   double rate = slope(a, 1.0);
   for (std::size_t i = 0; i < support_.size(); ++i) rate -= slope(support_[i], c[i]);
+  double size = std::abs(slope(a, 1.0));
+  for (std::size_t i = 0; i < support_.size(); ++i) size += std::abs(slope(support_[i], c[i]));
+  if (std::abs(rate) <= k_tie * size) rate = 0.0;
+  if (rate == 0.0 && (pieces_[at(a)].l1 == 0.0 || w_[at(a)] == 0.0)) return false;
   // On a tie w_a goes to zero, which leaves a basic solution.
   const double down = rate != 0.0 ? (rate > 0.0 ? -1.0 : 1.0) : (w_[at(a)] > 0.0 ? -1.0 : 1.0);
 
