@@ -133,7 +133,7 @@ double duality_gap(const Problem& problem, const double* residual, const Index* 
       if (slope == 0.0) continue;
       // The error is the slope times the distance to the solution, for which the coefficient stands
       // in, or a generous Newton step where that is larger (a coefficient not fitted yet).
-      const double norm = problem.Z.norm(j), newton = norm > 0.0 ? 10.0 / (norm * norm) : 0.0;
+      const double norm = problem.Z.norm(j), newton = norm > 0.0 ? 100.0 / (norm * norm) : 0.0;
       open_part += slope * std::max(std::abs(rows[c * K + k]), newton * slope);
     }
   }
