@@ -38,7 +38,7 @@ function(taut_kernel_library name)
   target_link_libraries(${name} PUBLIC Eigen3::Eigen Threads::Threads)
   target_compile_options(${name} PUBLIC ${ARGN})
   if(NOT MSVC)
-    # `omp simd` in headers: a hint to the vectoriser, no threads and no runtime library.
+    # Vectorisation hints in headers only: no OpenMP runtime comes with this.
     target_compile_options(${name} PUBLIC -fopenmp-simd)
     # No -ffast-math: NaN checks, infinite penalties and compensated sums must keep their meaning.
     target_compile_options(${name} PRIVATE -fno-math-errno -ffp-contract=fast)

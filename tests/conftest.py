@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Scripts that made the reference numbers; they need packages that the tests do not.
+collect_ignore = ["references"]
+
 settings.register_profile(
     "ci",
     derandomize=True,

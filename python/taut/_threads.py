@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from numbers import Integral
 
-from threadpoolctl import threadpool_info
-
 from taut import _core
 
 
@@ -51,5 +49,7 @@ def n_threads(n_jobs: int | None) -> int:
 
 def _available() -> int:
     """Processors offered; a limit set on the OpenMP pools of this process counts for ours too."""
+    from threadpoolctl import threadpool_info  # comes with scikit-learn
+
     limits = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"]
     return min([int(_core.max_threads()), *limits])

@@ -74,7 +74,9 @@ double Csc<T, I>::centred_square(Index j, const double* s, double center) const 
     total += s[X_.idx[e]] * d * d;
     stored += s[X_.idx[e]];
   }
-  return total + std::max(0.0, 1.0 - stored) * center * center;
+  // A full column has none, whatever rounding says.
+  const double absent = column_entries(j) < rows() ? std::max(0.0, 1.0 - stored) : 0.0;
+  return total + absent * center * center;
 }
 
 template class Csc<double, std::int32_t>;

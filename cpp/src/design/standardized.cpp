@@ -53,7 +53,8 @@ Standardized::Standardized(const Design& X, const double* s, bool centre, bool s
         if (variance <= 1e-28 * c.weighted_square) variance = 0.0;
       }
       const double d = scale && variance > 0.0 ? std::sqrt(variance) : 1.0;
-      const double square = centre ? variance : c.weighted_square;
+      // A constant column has no scale to be standardised to, with an intercept or without one.
+      const double square = centre || (scale && variance == 0.0) ? variance : c.weighted_square;
       mean_[at(j)] = centre ? m : 0.0;
       scale_[at(j)] = d;
       norm_[at(j)] = std::sqrt(square) / d;

@@ -96,6 +96,7 @@ double ElasticNet::conjugate(const double* g, Index j) const {
   const Piece q = piece(j);
   double total = 0.0;
   for (Index k = 0; k < outputs(); ++k) {
+    if (unopposed(g, k, j) > 0.0) continue;
     total += std::max(one_sided(-g[k] - q.l1, q.l2, q.upper),
                       one_sided(g[k] - q.l1, q.l2, -q.lower));
   }
@@ -104,7 +105,7 @@ double ElasticNet::conjugate(const double* g, Index j) const {
 
 double ElasticNet::feasible_scale(const double* g, Index j) const {
   const Piece q = piece(j);
-  if (q.l2 > 0.0) return 1.0;
+  if (q.l2 > 0.0 || q.l1 == 0.0) return 1.0;
   double scale = 1.0;
   for (Index k = 0; k < outputs(); ++k) {
     if (std::isinf(q.upper) && -g[k] > q.l1) scale = std::min(scale, q.l1 / -g[k]);
@@ -113,9 +114,14 @@ double ElasticNet::feasible_scale(const double* g, Index j) const {
   return scale;
 }
 
-bool ElasticNet::is_free(Index j) const {
+double ElasticNet::unopposed(const double* g, Index k, Index j) const {
   const Piece q = piece(j);
-  return q.l1 == 0.0 && q.l2 == 0.0 && std::isinf(q.lower) && std::isinf(q.upper);
+  if (q.l1 > 0.0 || q.l2 > 0.0) return 0.0;
+  return std::isinf(g[k] > 0.0 ? q.lower : q.upper) ? std::abs(g[k]) : 0.0;
+}
+
+bool ElasticNet::is_free(Index j) const {
+  return entry(rules_.factor, j, 1.0) == 0.0 && !is_excluded(j);
 }
 
 bool ElasticNet::is_excluded(Index j) const {

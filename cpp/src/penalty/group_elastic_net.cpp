@@ -71,18 +71,22 @@ double GroupElasticNet::entry_alpha(const double* g, Index j) const {
 double GroupElasticNet::conjugate(const double* g, Index j) const {
   if (is_excluded(j)) return 0.0;
   const double excess = norm(g, outputs()) - l1(j);
-  if (excess <= 0.0) return 0.0;
+  if (excess <= 0.0 || (l1(j) == 0.0 && l2(j) == 0.0)) return 0.0;
   return l2(j) > 0.0 ? 0.5 * excess * excess / l2(j) : k_inf;
 }
 
 double GroupElasticNet::feasible_scale(const double* g, Index j) const {
-  if (is_excluded(j) || l2(j) > 0.0) return 1.0;
+  if (is_excluded(j) || l2(j) > 0.0 || l1(j) == 0.0) return 1.0;
   const double size = norm(g, outputs());
   return size > l1(j) ? l1(j) / size : 1.0;
 }
 
+double GroupElasticNet::unopposed(const double* g, Index k, Index j) const {
+  return l1(j) == 0.0 && l2(j) == 0.0 ? std::abs(g[k]) : 0.0;
+}
+
 bool GroupElasticNet::is_free(Index j) const {
-  return l1(j) == 0.0 && l2(j) == 0.0;
+  return !rules_.factor.empty() && rules_.factor[static_cast<std::size_t>(j)] == 0.0;
 }
 
 bool GroupElasticNet::is_excluded(Index j) const { return std::isinf(l1(j)); }

@@ -18,6 +18,9 @@ constexpr double k_pivot_tolerance = 1e-11;
 /// Rebuilding the factor from the Gram bounds the rounding that updates pile up.
 constexpr Index k_max_removals = 2000;
 
+/// Rates of penalty below this share of their parts are rounding.
+constexpr double k_tie = 1e-12;
+
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
 double soft(double z, double t) { return z > t ? z - t : (z < -t ? z + t : 0.0); }
@@ -79,7 +82,8 @@ void ActiveSetQP::sweep(const std::vector<Index>& coordinates) {
 }
 
 /// Brings the factor to the coordinates that are nonzero and off their bounds (a free coordinate
-/// belongs to it at zero too). Dependent coordinates stay out: the sweeps move them.
+/// belongs to it at zero too). A coordinate that depends on those present trades places with one of
+/// them or goes to zero (slide()), so a solution is reached also where it is not unique.
 void ActiveSetQP::sync_factor() {
   const auto wanted = [&](Index a) {
     const penalty::Piece& e = pieces_[at(a)];
@@ -100,13 +104,79 @@ void ActiveSetQP::sync_factor() {
     if (position_[at(a)] >= 0 || !wanted(a)) continue;
     const double* g = column(a);
     const double l2 = pieces_[at(a)].l2;
-    row.resize(support_.size());
-    for (std::size_t i = 0; i < support_.size(); ++i) row[i] = g[support_[i]];
-    if (!factor_.append(row.data(), g[a] + l2, k_pivot_tolerance)) continue;
+    bool entered = false, more = true;
+    while (!entered && more) {
+      row.resize(support_.size());
+      for (std::size_t i = 0; i < support_.size(); ++i) row[i] = g[support_[i]];
+      entered = factor_.append(row.data(), g[a] + l2, k_pivot_tolerance);
+      more = entered || slide(a);
+    }
+    if (!entered) continue;
     position_[at(a)] = static_cast<Index>(support_.size());
     support_.push_back(a);
     factor_l2_.push_back(l2);
   }
+}
+
+/// Coordinate a is a combination of the support, G_a = G_S c: moving w_a by t and w_S by -t c leaves
+/// the smooth part as it is, and the penalty changes at a constant rate until a coordinate reaches
+/// zero or a bound. Goes there, downhill. True if that was one of the support, which is released:
+/// a may then be independent of the rest. Coordinate descent would need a number of sweeps that
+/// grows without limit as the penalty falls.
+bool ActiveSetQP::slide(Index a) {
+  const double* g = column(a);
+  const auto slope = [&](Index i, double direction) {
+    const penalty::Piece& e = pieces_[at(i)];
+    const double b = w_[at(i)];
+    return direction * (b > 0.0 ? e.l1 : (b < 0.0 ? -e.l1 : 0.0)) + direction * e.l2 * b;
+  };
+  std::vector<double> c(support_.size());
+  for (std::size_t i = 0; i < support_.size(); ++i) c[i] = g[support_[i]];
+  factor_.solve(c.data());
+  double rate = slope(a, 1.0);
+  for (std::size_t i = 0; i < support_.size(); ++i) rate -= slope(support_[i], c[i]);
+  double size = std::abs(slope(a, 1.0));
+  for (std::size_t i = 0; i < support_.size(); ++i) size += std::abs(slope(support_[i], c[i]));
+  if (std::abs(rate) <= k_tie * size) rate = 0.0;
+  if (rate == 0.0 && (pieces_[at(a)].l1 == 0.0 || w_[at(a)] == 0.0)) return false;
+  // On a tie w_a goes to zero, which leaves a basic solution.
+  const double down = rate != 0.0 ? (rate > 0.0 ? -1.0 : 1.0) : (w_[at(a)] > 0.0 ? -1.0 : 1.0);
+
+  double length = k_inf, stop = 0.0;
+  Index first = -1;  // place in the support; -1 is a itself
+  const auto meet = [&](Index coordinate, double d, Index place) {
+    if (d == 0.0) return;
+    const penalty::Piece& e = pieces_[at(coordinate)];
+    const double b = w_[at(coordinate)];
+    double wall = d > 0.0 ? e.upper : e.lower;
+    if (e.l1 > 0.0 && b * d < 0.0) wall = 0.0;
+    if (std::isinf(wall)) return;
+    const double room = std::max(0.0, (wall - b) / d);
+    if (room < length) {
+      length = room;
+      stop = wall;
+      first = place;
+    }
+  };
+  meet(a, down, -1);
+  for (std::size_t i = 0; i < support_.size(); ++i) {
+    meet(support_[i], -down * c[i], static_cast<Index>(i));
+  }
+  if (std::isinf(length)) return false;  // nothing opposes the direction, nothing is gained by it
+  const double t = down * length;
+  w_[at(a)] += t;
+  linalg::axpy(-t, g, q_.data(), size_);
+  for (std::size_t i = 0; i < support_.size(); ++i) {
+    w_[at(support_[i])] -= t * c[i];
+    linalg::axpy(t * c[i], column(support_[i]), q_.data(), size_);
+  }
+  if (first < 0) {
+    w_[at(a)] = stop;
+    return false;
+  }
+  w_[at(support_[at(first)])] = stop;
+  release(first);
+  return true;
 }
 
 void ActiveSetQP::release(Index i) {

@@ -244,10 +244,6 @@ InnerReport CoordinateDescent::solve(Iterate& at, double target, Index max_iter,
                                      Monitor& monitor) {
   InnerReport report;
   const Index m = static_cast<Index>(slots_.size());
-  if (problem_.fit_intercept) {
-    at.intercept[0] += linalg::dot(problem_.Z.weights(), at.residual.data(), problem_.rows());
-    refresh(problem_, at, features_.data(), m);
-  }
   std::vector<Index> all(at_(m)), support;
   std::iota(all.begin(), all.end(), Index{0});
   load(at);

@@ -64,12 +64,6 @@ void GramQuadratic::refresh_q(const Iterate& at, Index first) {
 
 InnerReport GramQuadratic::solve(Iterate& at, double target, Index max_iter, Monitor& monitor) {
   InnerReport report;
-  if (fresh_ == 0 && problem_.fit_intercept) {
-    // Centred columns leave the intercept alone: it is the weighted mean of what is to be fitted.
-    const double* s = problem_.Z.weights();
-    at.intercept[0] += linalg::dot(s, at.residual.data(), problem_.rows());
-    refresh(problem_, at, features_.data(), qp_.size());
-  }
   refresh_q(at, fresh_);
   fresh_ = qp_.size();
 

@@ -213,11 +213,16 @@ std::unique_ptr<InnerSolver> make_inner(const Problem& problem, const PathOption
   return std::make_unique<AutomaticQuadratic>(problem);
 }
 
-/// Fits the intercept alone (Newton; one step for a quadratic) at zero coefficients.
+/// Fits the intercept alone at zero coefficients.
 void fit_null_intercept(const Problem& problem, Iterate& at, const PathOptions& options,
                         Monitor& monitor) {
   if (!problem.fit_intercept) return;
-  make_inner(problem, options)->solve(at, 0.0, options.max_iter, monitor);
+  if (problem.datafit.is_quadratic()) {
+    at.intercept[0] = linalg::dot(problem.datafit.weights(), at.residual.data(), problem.rows());
+    refresh(problem, at, nullptr, 0);
+  } else {
+    make_inner(problem, options)->solve(at, 0.0, options.max_iter, monitor);
+  }
 }
 
 /// alpha_max, alpha_max * eps^(1/(k-1)), .. , alpha_max * eps.
@@ -267,7 +272,7 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
   report.finite = Z.finite();
   if (!report.finite) return report;
   penalty.set_scale(Z.scales());
-  Problem problem{Z, datafit, penalty, offset, options.fit_intercept, options.n_threads};
+  const Problem problem{Z, datafit, penalty, offset, options.fit_intercept, options.n_threads};
   std::vector<double> grad(at_(p * K));
   if (K == 1) {
     grad = Z.product();
@@ -275,25 +280,31 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
     gradients(problem, at, nullptr, p, grad.data());
   }
 
-  // Many rows, few columns, least squares: carry on with p rows in place of n.
+  // Least squares go on without intercept and offset: columns are centred, and what is to be fitted
+  // is the null residual, which also keeps the gap exact for a y of large mean and small variance.
+  // With many rows and few columns, p rows take the place of n.
+  const double constant = at.intercept[0];
+  std::vector<double> target;
   std::optional<Reduction> reduction;
   std::optional<design::Dense<double>> small;
   std::optional<design::Standardized> small_Z;
-  std::optional<datafit::Quadratic> small_fit;
-  std::optional<Problem> small_problem;
-  const double constant = at.intercept[0];
-  if (datafit.is_quadratic() && options.route != Route::naive && Reduction::pays(Z)) {
-    std::vector<double> zr(grad);
-    for (double& x : zr) x = -x;
-    reduction.emplace(Z, at.residual.data(), zr.data(), options.n_threads);
+  std::optional<datafit::Quadratic> plain_fit;
+  std::optional<Problem> plain_problem;
+  const bool plain = datafit.is_quadratic();
+  if (plain && options.route != Route::naive && Reduction::pays(Z)) {
+    reduction.emplace(Z, at.residual.data(), grad.data(), options.n_threads);
     small.emplace(DenseView<double>{reduction->R.data(), p, p, p});
     small_Z.emplace(*small, reduction->weights.data(), false, false, nullptr, 1);
-    small_fit.emplace(p, reduction->t.data(), reduction->weights.data());
-    small_problem.emplace(
-        Problem{*small_Z, *small_fit, penalty, nullptr, false, options.n_threads});
-    at = Iterate::zero(*small_problem);
+    plain_fit.emplace(p, reduction->t.data(), reduction->weights.data());
+    plain_problem.emplace(
+        Problem{*small_Z, *plain_fit, penalty, nullptr, false, options.n_threads});
+  } else if (plain) {
+    target = at.residual;
+    plain_fit.emplace(n, target.data(), s);
+    plain_problem.emplace(Problem{Z, *plain_fit, penalty, nullptr, false, options.n_threads});
   }
-  const Problem& solved = small_problem ? *small_problem : problem;
+  if (plain) at = Iterate::zero(*plain_problem);
+  const Problem& solved = plain ? *plain_problem : problem;
   const double shift = reduction ? 0.5 * reduction->rest : 0.0;
 
   const auto inner = make_inner(solved, options);
@@ -334,7 +345,7 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
     double* coefs = out.coefs + step * K * p;
     double* intercepts = out.intercepts + step * K;
     for (Index k = 0; k < K; ++k) {
-      intercepts[k] = small_problem ? constant : at.intercept[at_(k)];
+      intercepts[k] = plain ? constant : at.intercept[at_(k)];
     }
     for (Index j : driver.working_set()) {
       for (Index k = 0; k < K; ++k) {

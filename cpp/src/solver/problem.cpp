@@ -123,22 +123,18 @@ double duality_gap(const Problem& problem, const double* residual, const Index* 
   const penalty::Penalty& penalty = problem.penalty;
   const double* s = problem.datafit.weights();
 
-  double c_max = 1.0, free_part = 0.0;
-  std::vector<Index> bound;  // listed features whose conjugate counts
-  bound.reserve(at_(count));
+  double c_max = 1.0, open_part = 0.0;
   for (Index c = 0; c < count; ++c) {
     const Index j = features ? features[c] : c;
     const double* g = grad + c * K;
-    if (penalty.is_free(j)) {
-      // The error is |g| times the distance to the solution, for which the coefficient stands in,
-      // or a generous Newton step where that is larger (a coefficient not fitted yet).
-      const double norm = problem.Z.norm(j), newton = norm > 0.0 ? 10.0 / (norm * norm) : 0.0;
-      for (Index k = 0; k < K; ++k) {
-        free_part += std::abs(g[k]) * std::max(std::abs(rows[c * K + k]), newton * std::abs(g[k]));
-      }
-    } else {
-      c_max = std::min(c_max, penalty.feasible_scale(g, j));
-      bound.push_back(c);
+    c_max = std::min(c_max, penalty.feasible_scale(g, j));
+    for (Index k = 0; k < K; ++k) {
+      const double slope = penalty.unopposed(g, k, j);
+      if (slope == 0.0) continue;
+      // The error is the slope times the distance to the solution, for which the coefficient stands
+      // in, or a generous Newton step where that is larger (a coefficient not fitted yet).
+      const double norm = problem.Z.norm(j), newton = norm > 0.0 ? 100.0 / (norm * norm) : 0.0;
+      open_part += slope * std::max(std::abs(rows[c * K + k]), newton * slope);
     }
   }
   double offset_part = 0.0;
@@ -150,7 +146,7 @@ double duality_gap(const Problem& problem, const double* residual, const Index* 
   std::vector<double> scaled(at_(K));
   const auto dual = [&](double scale) {
     double total = problem.datafit.dual(residual, scale) - scale * offset_part;
-    for (const Index c : bound) {
+    for (Index c = 0; c < count; ++c) {
       for (Index k = 0; k < K; ++k) scaled[at_(k)] = scale * grad[c * K + k];
       // The largest feasible scale puts one feature exactly on its threshold: rounding must not
       // make its conjugate infinite.
@@ -163,7 +159,7 @@ double duality_gap(const Problem& problem, const double* residual, const Index* 
   const double other = problem.datafit.best_scale(residual, c_max);
   if (other != c_max) best = std::max(best, dual(other));
   // A gap is never negative: below zero there is only the rounding of the two objectives.
-  return std::max(0.0, primal - best) + free_part;
+  return std::max(0.0, primal - best) + open_part;
 }
 
 }  // namespace taut::solver

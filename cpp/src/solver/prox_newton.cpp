@@ -617,12 +617,13 @@ void ProxNewton::centre(Iterate& at) {
     if (!any_nonzero(b, K)) continue;
     double c = 0.0, largest = 0.0;
     for (Index k = 0; k < K; ++k) largest = std::max(largest, std::abs(b[k]));
+    if (!group_ &&
+        (!problem_.penalty.as_piece(j, e) || std::isfinite(e.lower) || std::isfinite(e.upper))) {
+      continue;
+    }
     if (group_ || problem_.penalty.is_free(j)) {
       for (Index k = 0; k < K; ++k) c += b[k] / static_cast<double>(K);
     } else {
-      if (!problem_.penalty.as_piece(j, e) || std::isfinite(e.lower) || std::isfinite(e.upper)) {
-        continue;
-      }
       c = row_shift(b, K, e.l1, e.l2);
     }
     if (std::abs(c) <= 1e-13 * largest) continue;

@@ -23,7 +23,7 @@ bool Reduction::pays(const design::Standardized& Z) {
   return !Z.raw().is_sparse() && Z.cols() <= k_most_columns && Z.rows() >= 2 * Z.cols();
 }
 
-Reduction::Reduction(const design::Standardized& Z, const double* r, const double* zr,
+Reduction::Reduction(const design::Standardized& Z, const double* r, const double* grad,
                      int n_threads) {
   const Index p = Z.cols();
   R.assign(at(p * p), 0.0);
@@ -46,7 +46,7 @@ Reduction::Reduction(const design::Standardized& Z, const double* r, const doubl
   }
   for (Index j = 0; j < p; ++j) {
     const double* column = &R[at(j * p)];
-    t[at(j)] = column[j] > 0.0 ? (zr[j] - linalg::dot(column, t.data(), j)) / column[j] : 0.0;
+    t[at(j)] = column[j] > 0.0 ? (-grad[j] - linalg::dot(column, t.data(), j)) / column[j] : 0.0;
   }
   rest = linalg::weighted_dot(Z.weights(), r, r, Z.rows()) - linalg::dot(t.data(), t.data(), p);
   const double root = std::sqrt(static_cast<double>(p));

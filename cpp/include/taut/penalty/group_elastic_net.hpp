@@ -25,6 +25,7 @@ class GroupElasticNet final : public Penalty {
   double conjugate(const double* g, Index j) const override;
   double feasible_scale(const double* g, Index j) const override;
   bool is_free(Index j) const override;
+  double unopposed(const double* g, Index k, Index j) const override;
   bool is_excluded(Index j) const override;
   bool as_piece(Index, Piece&) const override { return false; }
 

@@ -64,9 +64,12 @@ class Penalty {
   /// Largest c in [0, 1] with conjugate(c g, j) finite.
   virtual double feasible_scale(const double* g, Index j) const = 0;
 
-  /// True for a feature without penalty or bounds at the present alpha: it is in every model, and
-  /// its gradient is zero at a solution.
+  /// True for a feature that no alpha keeps out: it is in every model, the null model too.
   virtual bool is_free(Index j) const = 0;
+  /// Size of the gradient of coordinate k of the row where nothing opposes it, neither penalty nor
+  /// bound: zero at a solution. Such a direction has no finite conjugate; conjugate() and
+  /// feasible_scale() leave it out.
+  virtual double unopposed(const double* g, Index k, Index j) const = 0;
   /// True for a feature that must stay at zero.
   virtual bool is_excluded(Index j) const = 0;
 

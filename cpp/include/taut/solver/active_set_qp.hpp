@@ -57,6 +57,7 @@ class ActiveSetQP {
   double coordinate_violation(Index a) const;
   void sweep(const std::vector<Index>& coordinates);
   void sync_factor();
+  bool slide(Index a);
   void release(Index i);
   Index newton(int n_threads);
 

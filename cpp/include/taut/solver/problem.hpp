@@ -19,7 +19,7 @@ struct Problem {
   const datafit::Datafit& datafit;
   const penalty::Penalty& penalty;
   const double* offset = nullptr;  ///< n x K, column-major, or null
-  bool fit_intercept = true;       ///< Z is centred exactly when this is true
+  bool fit_intercept = true;       ///< an unpenalised intercept; Z is then centred
   int n_threads = 1;
 
   Index rows() const { return Z.rows(); }
@@ -56,8 +56,9 @@ double objective(const Problem& problem, const Iterate& at, const Index* feature
 /// Primal minus dual objective, the dual point being the residual scaled until it is feasible for
 /// the listed features; `grad` holds their gradients as `gradients` gives them. It bounds the
 /// suboptimality of the problem restricted to these features (and of the whole problem, when all
-/// others are known to obey their threshold), provided the intercept's gradient is zero. Features
-/// without penalty have gradient zero at a solution; what is left of it enters as |g'b|.
+/// others are known to obey their threshold), provided the intercept's gradient is zero. Slopes
+/// that nothing opposes (no penalty, no bound) have no dual: they count as slope times the distance
+/// that they may still have to go.
 double duality_gap(const Problem& problem, const Iterate& at, const Index* features, Index count,
                    const double* grad);
 

@@ -19,8 +19,8 @@ struct Reduction {
   std::vector<double> weights;  ///< p, all 1/p
   double rest = 0.0;
 
-  /// `r` (n): what is to be fitted. `zr` (p): Z'S r.
-  Reduction(const design::Standardized& Z, const double* r, const double* zr, int n_threads);
+  /// `r` (n): what is to be fitted. `grad` (p): -Z'S r.
+  Reduction(const design::Standardized& Z, const double* r, const double* grad, int n_threads);
 
   static bool pays(const design::Standardized& Z);
 };
