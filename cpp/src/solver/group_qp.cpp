@@ -175,7 +175,8 @@ bool GroupQP::newton() {
         moved[at(k)] = w[k] + t * direction[s * at(width_) + at(k)];
       }
       const double before = norm(w, width_), after = norm(moved.data(), width_);
-      change += l1_[at(g)] * (after - before) + 0.5 * l2_[at(g)] * (after - before) * (after + before);
+      change +=
+          l1_[at(g)] * (after - before) + 0.5 * l2_[at(g)] * (after - before) * (after + before);
       magnitude += l1_[at(g)] * before;
     }
     if (change <= 1e-4 * t * descent + 1e-15 * magnitude) {
@@ -205,8 +206,7 @@ ActiveSetQP::Report GroupQP::solve(double target, Index max_rounds, int) {
       report.converged = true;
       return report;
     }
-    const Index sweeps =
-        std::max(k_least_sweeps, static_cast<Index>(active.size()) * width_ / 6);
+    const Index sweeps = std::max(k_least_sweeps, static_cast<Index>(active.size()) * width_ / 6);
     for (Index s = 0; s < sweeps; ++s) {
       sweep(active);
       ++report.sweeps;
