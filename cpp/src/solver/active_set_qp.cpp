@@ -29,9 +29,9 @@ double soft(double z, double t) { return z > t ? z - t : (z < -t ? z + t : 0.0);
 
 void ActiveSetQP::resize(Index size) {
   if (size > ld_) {
-    const Index ld = std::max<Index>({size, ld_ + ld_ / 2, 128});
-    std::vector<double> gram(at(ld * ld));
-    for (Index a = 0; a < size_; ++a) std::copy_n(column(a), size_, &gram[at(a * ld)]);
+    const Index ld = std::max<Index>({size, 2 * ld_, 128});
+    std::unique_ptr<double[]> gram(new double[at(ld * ld)]);
+    for (Index a = 0; a < size_; ++a) std::copy_n(column(a), size_, gram.get() + a * ld);
     gram_.swap(gram);
     ld_ = ld;
   }
@@ -234,9 +234,17 @@ Index ActiveSetQP::newton(int n_threads) {
   for (Index a : moved) change_[at(a)] = w_[at(a)] - change_[at(a)];
   constexpr Index k_rows = 64;
   const double work = static_cast<double>(moved.size()) * static_cast<double>(size_);
-  parallel_blocks(size_, k_rows, work < 2e5 ? 1 : n_threads, [&](Index begin, Index end) {
-    for (Index a : moved) {
-      linalg::axpy(-change_[at(a)], column(a) + begin, q_.data() + begin, end - begin);
+  parallel_blocks(size_, k_rows, work < 1e5 ? 1 : n_threads, [&](Index begin, Index end) {
+    double* q = q_.data() + begin;
+    std::size_t i = 0;
+    for (; i + 4 <= moved.size(); i += 4) {
+      const double a[4] = {-change_[at(moved[i])], -change_[at(moved[i + 1])],
+                           -change_[at(moved[i + 2])], -change_[at(moved[i + 3])]};
+      linalg::axpy4(a, column(moved[i]) + begin, column(moved[i + 1]) + begin,
+                    column(moved[i + 2]) + begin, column(moved[i + 3]) + begin, q, end - begin);
+    }
+    for (; i < moved.size(); ++i) {
+      linalg::axpy(-change_[at(moved[i])], column(moved[i]) + begin, q, end - begin);
     }
   });
   for (Index a : moved) change_[at(a)] = 0.0;
@@ -255,7 +263,7 @@ ActiveSetQP::Report ActiveSetQP::solve(double target, Index max_rounds, int n_th
     for (Index a = 0; a < size_; ++a) {
       const double v = coordinate_violation(a);
       report.violation = std::max(report.violation, v);
-      if (w_[at(a)] != 0.0 || v > target) active.push_back(a);
+      if (v > target) active.push_back(a);
     }
     if (report.violation <= target) {
       report.converged = true;

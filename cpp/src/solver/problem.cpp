@@ -40,13 +40,18 @@ void refresh(const Problem& problem, Iterate& at, const Index* features, Index c
   for (Index k = 0; k < K; ++k) {
     std::fill(partial.begin(), partial.end(), 0.0);
     parallel_for(chunks, small ? 1 : problem.n_threads, [&](Index t) {
-      double constant = 0.0;
+      std::vector<Index> columns;
+      std::vector<double> values;
       for (Index c = t * chunk; c < std::min(count, (t + 1) * chunk); ++c) {
         const Index j = features ? features[c] : c;
         const double b = at.coef[at_(j * K + k)];
-        if (b != 0.0) constant += problem.Z.add_to(j, b, &partial[at_(t * n)]);
+        if (b == 0.0) continue;
+        columns.push_back(j);
+        values.push_back(b);
       }
-      constants[at_(t)] = constant;
+      constants[at_(t)] =
+          problem.Z.add_to(columns.data(), values.data(), static_cast<Index>(columns.size()),
+                           &partial[at_(t * n)]);
     });
     double* eta = &at.eta[at_(k * n)];
     double constant = at.intercept[at_(k)];
