@@ -323,13 +323,16 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
     for (Index k = 0; k < K; ++k) {
       const double* b = start_coef + k * p;
       for (Index j = 0; j < p; ++j) {
-        at.coef[at_(j * K + k)] = Z.norm(j) > 0.0 ? b[j] * Z.scale(j) : 0.0;
+        const bool may_enter = Z.norm(j) > 0.0 && !penalty.is_excluded(j);
+        at.coef[at_(j * K + k)] = may_enter ? b[j] * Z.scale(j) : 0.0;
       }
       if (solved.fit_intercept && start_intercept) {
         at.intercept[at_(k)] = start_intercept[k];
         for (Index j = 0; j < p; ++j) at.intercept[at_(k)] += Z.mean(j) * b[j];
       }
     }
+    // A start outside of the bounds is no start: a step of length zero only projects.
+    for (Index j = 0; j < p; ++j) penalty.prox(&at.coef[at_(j * K)], 0.0, j);
     refresh(solved, at, nullptr, p);
     driver.warm_start(at);
   }
