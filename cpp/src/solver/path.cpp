@@ -381,7 +381,9 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
     if (options.max_active >= 0 && active > options.max_active) break;
     if (options.early_stop && step + 1 >= std::min(k_least_steps, steps)) {
       if (explained > k_most_explained) break;
-      if (explained - explained_before < k_least_gain * explained) break;
+      // glmnet measures the gain relative to what is explained for least squares only.
+      const double unit = datafit.is_quadratic() ? explained : 1.0;
+      if (explained - explained_before < k_least_gain * unit) break;
     }
     explained_before = explained;
   }
