@@ -255,7 +255,9 @@ ActiveSetQP::Report ActiveSetQP::solve(double target, Index max_rounds, int n_th
   Report report;
   std::vector<Index> active;
   for (Index round = 0; round < max_rounds; ++round) {
-    // A neighbouring problem mostly keeps its support: Newton goes first, sweeps repair.
+    // A neighbouring problem mostly keeps its support, so Newton goes first and sweeps bring in whom
+    // it leaves violating. The other order takes eight times as many steps: a coordinate that enters
+    // before the others have moved overshoots.
     sync_factor();
     report.newton_steps += newton(n_threads);
     report.violation = 0.0;
