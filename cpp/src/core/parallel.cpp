@@ -182,9 +182,7 @@ int max_threads() {
   return n > 0 ? static_cast<int>(n) : 1;
 }
 
-int effective_threads(int requested) {
-  return requested > 1 && !inside_region ? requested : 1;
-}
+int effective_threads(int requested) { return requested > 1 && !inside_region ? requested : 1; }
 
 void detail::run_blocks(Index n_blocks, int n_threads, void (*call)(void*, Index), void* context) {
   const int k = effective_threads(n_threads);

@@ -27,7 +27,10 @@ double one_sided(double a, double l2, double bound) {
 }  // namespace
 
 ElasticNet::ElasticNet(Index outputs, double l1_ratio, FeatureRules rules)
-    : Penalty(outputs), l1_ratio_(l1_ratio), rules_(std::move(rules)), lower_(rules_.lower),
+    : Penalty(outputs),
+      l1_ratio_(l1_ratio),
+      rules_(std::move(rules)),
+      lower_(rules_.lower),
       upper_(rules_.upper) {}
 
 void ElasticNet::set_scale(const std::vector<double>& scale) {
@@ -97,8 +100,8 @@ double ElasticNet::conjugate(const double* g, Index j) const {
   double total = 0.0;
   for (Index k = 0; k < outputs(); ++k) {
     if (unopposed(g, k, j) > 0.0) continue;
-    total += std::max(one_sided(-g[k] - q.l1, q.l2, q.upper),
-                      one_sided(g[k] - q.l1, q.l2, -q.lower));
+    total +=
+        std::max(one_sided(-g[k] - q.l1, q.l2, q.upper), one_sided(g[k] - q.l1, q.l2, -q.lower));
   }
   return total;
 }

@@ -73,8 +73,7 @@ void ActiveSetQP::sweep(const std::vector<Index>& coordinates) {
     const double curvature = g[a] + e.l2;
     if (!(curvature > 0.0)) continue;
     const double old = w_[at(a)];
-    const double now =
-        std::clamp(soft(g[a] * old + q_[at(a)], e.l1) / curvature, e.lower, e.upper);
+    const double now = std::clamp(soft(g[a] * old + q_[at(a)], e.l1) / curvature, e.lower, e.upper);
     if (now == old) continue;
     w_[at(a)] = now;
     linalg::axpy(old - now, g, q_.data(), size_);

@@ -238,12 +238,11 @@ double CoordinateDescent::gap(const std::vector<Index>& slots) {
   }
   const double* r = product_.data();
   const double loss = 0.5 * linalg::weighted_dot(problem_.Z.weights(), r, r, problem_.rows());
-  return duality_gap(problem_, r, listed_.data(), static_cast<Index>(m), rows_.data(),
-                     grad_.data(), loss + penalty);
+  return duality_gap(problem_, r, listed_.data(), static_cast<Index>(m), rows_.data(), grad_.data(),
+                     loss + penalty);
 }
 
-InnerReport CoordinateDescent::solve(Iterate& at, double target, Index max_iter,
-                                     Monitor& monitor) {
+InnerReport CoordinateDescent::solve(Iterate& at, double target, Index max_iter, Monitor& monitor) {
   InnerReport report;
   const Index m = static_cast<Index>(slots_.size());
   std::vector<Index> all(at_(m)), support;
@@ -257,7 +256,8 @@ InnerReport CoordinateDescent::solve(Iterate& at, double target, Index max_iter,
       if (slots_[at_(c)].coef != 0.0) support.push_back(c);
     }
     double least = k_inf;
-    for (int stalls = 0; !support.empty() && stalls < k_most_stalls && report.iterations < max_iter;) {
+    for (int stalls = 0;
+         !support.empty() && stalls < k_most_stalls && report.iterations < max_iter;) {
       const double now = gap(support);
       if (now <= k_support_share * target) break;
       // Near rounding the gap stops falling; the rest of the working set must still have its turn.

@@ -10,9 +10,9 @@
 #include "taut/datafit/quadratic.hpp"
 #include "taut/design/dense.hpp"
 #include "taut/design/standardized.hpp"
+#include "taut/linalg/kernels.hpp"
 #include "taut/solver/automatic_quadratic.hpp"
 #include "taut/solver/coordinate_descent.hpp"
-#include "taut/linalg/kernels.hpp"
 #include "taut/solver/gradient_bounds.hpp"
 #include "taut/solver/gram_quadratic.hpp"
 #include "taut/solver/inner_solver.hpp"
@@ -44,8 +44,14 @@ class Driver {
  public:
   Driver(const Problem& problem, penalty::Penalty& penalty, const PathOptions& options,
          InnerSolver& inner, double null_loss, Monitor& monitor)
-      : problem_(problem), penalty_(penalty), options_(options), inner_(inner), monitor_(monitor),
-        null_loss_(null_loss), bounds_(problem), in_set_(at_(problem.cols()), 0) {
+      : problem_(problem),
+        penalty_(penalty),
+        options_(options),
+        inner_(inner),
+        monitor_(monitor),
+        null_loss_(null_loss),
+        bounds_(problem),
+        in_set_(at_(problem.cols()), 0) {
     for (Index j = 0; j < problem.cols(); ++j) {
       if (problem.Z.norm(j) == 0.0 || penalty.is_excluded(j)) in_set_[at_(j)] = k_never;
     }
@@ -165,8 +171,8 @@ class Driver {
     std::copy(bounds_.exact_gradients().begin(), bounds_.exact_gradients().end(),
               listed_grad_.begin() + static_cast<std::ptrdiff_t>(set_.size()) * K);
     step.loss = inner.value ? *inner.value : problem_.datafit.value(at.eta.data());
-    step.objective = step.loss + penalty_value(problem_, at, set_.data(),
-                                               static_cast<Index>(set_.size()));
+    step.objective =
+        step.loss + penalty_value(problem_, at, set_.data(), static_cast<Index>(set_.size()));
     step.gap = duality_gap(problem_, at, listed_.data(), static_cast<Index>(listed_.size()),
                            listed_grad_.data(), step.objective);
   }
@@ -341,8 +347,7 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
   double explained_before = 0.0;
   for (Index step = 0; step < steps; ++step) {
     penalty.set_alpha(alphas[at_(step)]);
-    const Driver::Step done =
-        driver.run(at, Progress{step, steps, alphas[at_(step)], 0.0, 0});
+    const Driver::Step done = driver.run(at, Progress{step, steps, alphas[at_(step)], 0.0, 0});
 
     // Coefficients on the scale of X. Only the working set can be nonzero.
     double* coefs = out.coefs + step * K * p;
@@ -364,10 +369,9 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
       for (Index k = 0; k < K; ++k) intercepts[k] -= mean;
     }
     const double loss = done.loss + shift;
-    const double explained =
-        report.null_loss > least_loss
-            ? 1.0 - (loss - least_loss) / (report.null_loss - least_loss)
-            : 0.0;
+    const double explained = report.null_loss > least_loss
+                                 ? 1.0 - (loss - least_loss) / (report.null_loss - least_loss)
+                                 : 0.0;
     const Index active = driver.active(at);
     report.alphas.push_back(alphas[at_(step)]);
     report.dual_gaps.push_back(done.gap);

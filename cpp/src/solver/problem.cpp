@@ -49,9 +49,8 @@ void refresh(const Problem& problem, Iterate& at, const Index* features, Index c
         columns.push_back(j);
         values.push_back(b);
       }
-      constants[at_(t)] =
-          problem.Z.add_to(columns.data(), values.data(), static_cast<Index>(columns.size()),
-                           &partial[at_(t * n)]);
+      constants[at_(t)] = problem.Z.add_to(
+          columns.data(), values.data(), static_cast<Index>(columns.size()), &partial[at_(t * n)]);
     });
     double* eta = &at.eta[at_(k * n)];
     double constant = at.intercept[at_(k)];
@@ -81,12 +80,12 @@ void gradients(const Problem& problem, const Iterate& at, const Index* features,
   }
   constexpr Index k_feature_block = 16;
   const double work = static_cast<double>(count) * static_cast<double>(n * K);
-  parallel_blocks(count, k_feature_block, work < 1e5 ? 1 : problem.n_threads,
-                  [&](Index begin, Index end) {
-    for (Index c = begin; c < end; ++c) {
-      problem.Z.dots(features ? features[c] : c, u.data(), sums.data(), K, out + c * K);
-    }
-  });
+  parallel_blocks(
+      count, k_feature_block, work < 1e5 ? 1 : problem.n_threads, [&](Index begin, Index end) {
+        for (Index c = begin; c < end; ++c) {
+          problem.Z.dots(features ? features[c] : c, u.data(), sums.data(), K, out + c * K);
+        }
+      });
 }
 
 double penalty_value(const Problem& problem, const Iterate& at, const Index* features,

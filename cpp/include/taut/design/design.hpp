@@ -10,9 +10,9 @@ namespace taut::design {
 
 /// What one pass over a column can tell about it.
 struct ColumnScan {
-  double weighted_sum = 0.0;      ///< sum_i s_i x_i
-  double weighted_square = 0.0;   ///< sum_i s_i x_i^2
-  double product = 0.0;           ///< sum_i u_i x_i
+  double weighted_sum = 0.0;     ///< sum_i s_i x_i
+  double weighted_square = 0.0;  ///< sum_i s_i x_i^2
+  double product = 0.0;          ///< sum_i u_i x_i
 };
 
 /// The matrix X (n x p) of a linear model, seen through its columns. Implementations hold a view of

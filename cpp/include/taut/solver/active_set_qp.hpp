@@ -68,8 +68,8 @@ class ActiveSetQP {
   std::vector<double> w_, q_;
   std::vector<penalty::Piece> pieces_;
   linalg::UpdatableCholesky factor_;
-  std::vector<Index> support_;   ///< coordinates in the factor, in its order
-  std::vector<Index> position_;  ///< place in support_ or -1
+  std::vector<Index> support_;     ///< coordinates in the factor, in its order
+  std::vector<Index> position_;    ///< place in support_ or -1
   std::vector<double> factor_l2_;  ///< l2 with which each coordinate was factored
   std::vector<double> change_;     ///< scratch of newton(): zero between calls
   Index removals_ = 0;             ///< since the factor was last built from the Gram
