@@ -34,32 +34,33 @@ Standardized::Standardized(const Design& X, const double* s, bool centre, bool s
   product_.assign(at(p), 0.0);
   const double sum_u = u ? linalg::sum(u, n) : 0.0;
   const double* v = u ? u : s;
+  const auto scan = [&](Index j) {
+    const ColumnScan c = X.scan(j, s, v);
+    if (!std::isfinite(c.weighted_square) || !std::isfinite(c.product)) return false;
+    double m = c.weighted_sum;
+    double variance = std::max(0.0, c.weighted_square - m * m);
+    // One-pass cancellation: again about the mean, whose own rounding the second pass corrects. A
+    // constant column then leaves nothing but rounding of zero.
+    if ((centre || scale) && variance < 1e-8 * c.weighted_square) {
+      const CentredScan about = X.centred_scan(j, s, m);
+      m += about.sum;
+      variance = std::max(0.0, about.square - about.sum * about.sum);
+      if (variance <= 1e-28 * c.weighted_square) variance = 0.0;
+    }
+    const double d = scale && variance > 0.0 ? std::sqrt(variance) : 1.0;
+    // A constant column has no scale to be standardised to, with an intercept or without one.
+    const double square = centre || (scale && variance == 0.0) ? variance : c.weighted_square;
+    mean_[at(j)] = centre ? m : 0.0;
+    scale_[at(j)] = d;
+    norm_[at(j)] = std::sqrt(square) / d;
+    if (u) product_[at(j)] = (centre ? c.product - m * sum_u : c.product) / d;
+    return true;
+  };
   std::vector<char> bad(at((p + k_column_block - 1) / k_column_block), 0);
-
   parallel_blocks(p, k_column_block, threads_for(double(n) * double(p), n_threads),
                   [&](Index begin, Index end) {
                     for (Index j = begin; j < end; ++j) {
-                      const ColumnScan c = X.scan(j, s, v);
-                      if (!std::isfinite(c.weighted_square) || !std::isfinite(c.product)) {
-                        bad[at(begin / k_column_block)] = 1;
-                        continue;
-                      }
-                      const double m = c.weighted_sum;
-                      double variance = std::max(0.0, c.weighted_square - m * m);
-                      // One-pass cancellation: redo with the mean taken out; what then remains is rounding of a
-                      // constant column when it is below n eps^2 of the raw square.
-                      if ((centre || scale) && variance < 1e-8 * c.weighted_square) {
-                        variance = X.centred_square(j, s, m);
-                        if (variance <= 1e-28 * c.weighted_square) variance = 0.0;
-                      }
-                      const double d = scale && variance > 0.0 ? std::sqrt(variance) : 1.0;
-                      // A constant column has no scale to be standardised to, with an intercept or without one.
-                      const double square =
-                          centre || (scale && variance == 0.0) ? variance : c.weighted_square;
-                      mean_[at(j)] = centre ? m : 0.0;
-                      scale_[at(j)] = d;
-                      norm_[at(j)] = std::sqrt(square) / d;
-                      if (u) product_[at(j)] = (centre ? c.product - m * sum_u : c.product) / d;
+                      if (!scan(j)) bad[at(begin / k_column_block)] = 1;
                     }
                   });
   finite_ = std::none_of(bad.begin(), bad.end(), [](char b) { return b != 0; });
