@@ -67,18 +67,21 @@ InnerReport GramQuadratic::solve(Iterate& at, double target, Index max_iter, Mon
   refresh_q(at, fresh_);
   fresh_ = qp_.size();
 
-  const double alpha = problem_.penalty.alpha();
   double largest = 0.0;
+  double objective = problem_.datafit.value(at.eta.data());
   for (Index a = 0; a < qp_.size(); ++a) {
-    problem_.penalty.as_piece(features_[at_(a)], qp_.piece(a));
-    qp_.w(a) = at.coef[at_(features_[at_(a)])];
+    const Index j = features_[at_(a)];
+    problem_.penalty.as_piece(j, qp_.piece(a));
+    qp_.w(a) = at.coef[at_(j)];
     largest = std::max(largest, std::abs(qp_.q(a)));
+    objective += problem_.penalty.value(&at.coef[at_(j)], j);
   }
-  // The gap is at most sum |b_j| times the violation, to first order.
-  double l1 = 0.0;
-  for (Index a = 0; a < qp_.size(); ++a) l1 += std::abs(qp_.w(a));
-  double violation = std::max(0.1 * target / std::max(l1, 1e-300), 1e-13 * largest);
-  violation = std::min(violation, 1e-3 * std::max(alpha, 1e-12 * largest));
+  // The gap is at most the violation times sum |b_j|, to first order, and alpha times the solution's
+  // sum is at most the objective here.
+  const double alpha = problem_.penalty.alpha();
+  const double rounding = 1e-13 * largest;
+  const double violation =
+      objective > 0.0 ? std::max(0.3 * target * alpha / objective, rounding) : rounding;
 
   grad_.resize(at_(qp_.size()));
   const ActiveSetQP::Report r = qp_.solve(violation, max_iter, problem_.n_threads);
