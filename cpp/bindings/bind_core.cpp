@@ -90,8 +90,7 @@ int open_region(Index n_blocks, int n_threads) {
 }  // namespace
 
 void bind_core(py::module_& m) {
-  m.def("max_threads", &taut::max_threads,
-        "Threads that the machine and OMP_NUM_THREADS offer.");
+  m.def("max_threads", &taut::max_threads, "Threads that the machine and OMP_NUM_THREADS offer.");
   m.def("effective_threads", &taut::effective_threads, py::arg("requested"),
         "Threads that a kernel gets: 1 inside a parallel region.");
 

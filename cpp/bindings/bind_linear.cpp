@@ -169,10 +169,10 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
   solver::PathReport report;
   {
     const py::gil_scoped_release release;
-    report = solver::fit_path(*design, *loss, *penalty, shift.empty() ? nullptr : shift.data(),
-                              options, start_coef.empty() ? nullptr : start_coef.data(),
-                              start_intercept.empty() ? nullptr : start_intercept.data(), out,
-                              monitor);
+    report =
+        solver::fit_path(*design, *loss, *penalty, shift.empty() ? nullptr : shift.data(), options,
+                         start_coef.empty() ? nullptr : start_coef.data(),
+                         start_intercept.empty() ? nullptr : start_intercept.data(), out, monitor);
   }
   if (!report.finite) throw py::value_error("X contains NaN, infinity or a value too large.");
 
@@ -201,8 +201,8 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
 void bind_linear(py::module_& m) {
   using py::arg;
   m.def("fit_path", &taut::bindings::fit_path,
-        "Coefficients of a penalised linear model along a sequence of penalty strengths.",
-        arg("X"), arg("y"), arg("datafit"), py::kw_only(), arg("sample_weight") = py::none(),
+        "Coefficients of a penalised linear model along a sequence of penalty strengths.", arg("X"),
+        arg("y"), arg("datafit"), py::kw_only(), arg("sample_weight") = py::none(),
         arg("offset") = py::none(), arg("penalty_factor") = py::none(), arg("lower") = py::none(),
         arg("upper") = py::none(), arg("l1_ratio") = 1.0, arg("grouped") = false,
         arg("alphas") = py::none(), arg("n_alphas") = 100, arg("eps") = 1e-3,

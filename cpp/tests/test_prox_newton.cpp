@@ -27,10 +27,10 @@ std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 /// A problem with its data, as a caller would hold them.
 struct Task {
   Index n = 0, p = 0, K = 1;
-  std::vector<double> X;         // n x p, column-major
-  std::vector<double> Y;         // n x K
-  std::vector<double> s;         // sum 1
-  std::vector<double> offset;    // n x K or empty
+  std::vector<double> X;       // n x p, column-major
+  std::vector<double> Y;       // n x K
+  std::vector<double> s;       // sum 1
+  std::vector<double> offset;  // n x K or empty
   penalty::FeatureRules rules;
   double l1_ratio = 1.0;
   bool grouped = false;
@@ -83,8 +83,9 @@ Fit fit(const Task& t) {
   out.coefs.assign(at(steps * t.K * t.p), 0.0);
   out.intercepts.assign(at(steps * t.K), 0.0);
   SilentMonitor monitor;
-  out.report = solver::fit_path(*X, *f, *pen, t.offset.empty() ? nullptr : t.offset.data(), options,
-                                nullptr, nullptr, {out.coefs.data(), out.intercepts.data()}, monitor);
+  out.report =
+      solver::fit_path(*X, *f, *pen, t.offset.empty() ? nullptr : t.offset.data(), options, nullptr,
+                       nullptr, {out.coefs.data(), out.intercepts.data()}, monitor);
   return out;
 }
 
@@ -138,8 +139,7 @@ Certificate certify(const Task& t, const double* coef, const double* intercept, 
     }
     c.objective += t.s[at(i)] * (std::log(sum) + largest - linear);
     for (Index k = 0; k < t.K; ++k) {
-      r[at(k * t.n + i)] =
-          t.Y[at(k * t.n + i)] - std::exp(eta[at(k * t.n + i)] - largest) / sum;
+      r[at(k * t.n + i)] = t.Y[at(k * t.n + i)] - std::exp(eta[at(k * t.n + i)] - largest) / sum;
     }
   }
   for (Index k = 0; k < t.K; ++k) {
@@ -174,8 +174,7 @@ Certificate certify(const Task& t, const double* coef, const double* intercept, 
         norm_g += g[at(k)] * g[at(k)];
         if (size > 0.0) square += std::pow(g[at(k)] + (l1 / size + l2) * b[at(k)], 2);
       }
-      c.violation =
-          std::max(c.violation, size > 0.0 ? std::sqrt(square) : std::sqrt(norm_g) - l1);
+      c.violation = std::max(c.violation, size > 0.0 ? std::sqrt(square) : std::sqrt(norm_g) - l1);
       continue;
     }
     const double low = entry(t.rules.lower, j, -k_inf), high = entry(t.rules.upper, j, k_inf);
@@ -305,26 +304,32 @@ TEST_CASE("iris, alpha 0.05: values of an independent solver") {
   Fit f = fit(t);
   CHECK(std::abs(f.report.alpha_max - 0.4349957740) < 1e-10);
   CHECK(std::abs(f.report.objective[0] - 0.554148606854) < 1e-11);
-  check_coefficients(t, f, {2.858803, 1.383809, -4.242612, 0, 0, 0, .747814, -.053263, 0,
-                            -1.359928, 0, 0, 0, 0, 3.332854}, 1e-6);
+  check_coefficients(t, f,
+                     {2.858803, 1.383809, -4.242612, 0, 0, 0, .747814, -.053263, 0, -1.359928, 0, 0,
+                      0, 0, 3.332854},
+                     1e-6);
   t.grouped = true;
   f = fit(t);
   CHECK(std::abs(f.report.alpha_max - 0.5601701286) < 1e-10);
   CHECK(std::abs(f.report.objective[0] - 0.476459593290) < 1e-11);
-  check_coefficients(t, f, {3.727149, 2.492403, -6.219552, 0, 0, 0, .507726, -.363497, -.144229,
-                            -.729442, .069038, .660404, -2.420502, -.359094, 2.779596}, 1e-6);
+  check_coefficients(t, f,
+                     {3.727149, 2.492403, -6.219552, 0, 0, 0, .507726, -.363497, -.144229, -.729442,
+                      .069038, .660404, -2.420502, -.359094, 2.779596},
+                     1e-6);
 }
 
 TEST_CASE("iris: elastic net and no standardisation (four digits known)") {
   Task t = iris(0.05, true);
   t.l1_ratio = 0.5;
-  check_coefficients(t, fit(t), {2.4581, 2.7020, -5.1601, -.4700, 0, .1321, 1.1990, -.5714, 0,
-                                 -.5820, 0, .5016, -1.1244, 0, 1.7992}, 2e-4);
+  check_coefficients(t, fit(t),
+                     {2.4581, 2.7020, -5.1601, -.4700, 0, .1321, 1.1990, -.5714, 0, -.5820, 0,
+                      .5016, -1.1244, 0, 1.7992},
+                     2e-4);
   Task raw = iris(0.05, false);
   const Fit f = fit(raw);
   CHECK(std::abs(f.report.alpha_max - 0.7653333333) < 1e-10);
-  check_coefficients(raw, f, {7.4482, 1.7878, -9.2360, 0, 0, 0, 0, 0, 0, -2.0218, 0, 2.2613, 0, 0, 0},
-                     2e-4);
+  check_coefficients(
+      raw, f, {7.4482, 1.7878, -9.2360, 0, 0, 0, 0, 0, 0, -2.0218, 0, 2.2613, 0, 0, 0}, 2e-4);
 }
 
 TEST_CASE("paths satisfy the optimality conditions") {
@@ -501,7 +506,8 @@ TEST_CASE("two classes with L1 equal the logistic model") {
   one.Y.assign(two.Y.begin() + 100, two.Y.end());
   const Fit a = fit(two), b = fit(one);
   for (Index step = 0; step < 3; ++step) {
-    CHECK(a.report.objective[at(step)] == doctest::Approx(b.report.objective[at(step)]).epsilon(1e-12));
+    CHECK(a.report.objective[at(step)] ==
+          doctest::Approx(b.report.objective[at(step)]).epsilon(1e-12));
     for (Index j = 0; j < 9; ++j) {
       const double difference = a.coef(two, step)[9 + j] - a.coef(two, step)[j];
       CHECK(std::abs(difference - b.coef(one, step)[j]) < 1e-6);

@@ -24,7 +24,8 @@ TEST_CASE("the exponential agrees with libm over the whole range") {
     worst = std::max(worst, relative(fast_exp(x), std::exp(x)));
   }
   for (double x = 1e-20; x < 1.0; x *= 1.37) {
-    worst = std::max({worst, relative(fast_exp(x), std::exp(x)), relative(fast_exp(-x), std::exp(-x))});
+    worst =
+        std::max({worst, relative(fast_exp(x), std::exp(x)), relative(fast_exp(-x), std::exp(-x))});
   }
   CHECK(worst < 1e-15);
   CHECK(fast_exp(0.0) == 1.0);

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #if defined(__linux__)
 #include <sched.h>
@@ -43,9 +44,16 @@ class Pool {
     hire(n_threads - 1);
     call_ = call;
     context_ = context;
-    n_blocks_ = n_blocks;
+    n_parts_ = n_threads;
+    if (parts_.size() < static_cast<std::size_t>(n_threads)) {
+      parts_ = std::vector<Part>(static_cast<std::size_t>(n_threads));
+    }
+    for (int t = 0; t < n_threads; ++t) {
+      parts_[static_cast<std::size_t>(t)].next.store(n_blocks * t / n_threads,
+                                                     std::memory_order_relaxed);
+      parts_[static_cast<std::size_t>(t)].end = n_blocks * (t + 1) / n_threads;
+    }
     most_helpers_ = static_cast<std::uint64_t>(n_threads - 1);
-    next_.store(0, std::memory_order_relaxed);
     // Open the gate: a new generation, not closed, nobody inside.
     const std::uint64_t generation = (gate_.load(std::memory_order_relaxed) >> k_shift) + 1;
     gate_.store(generation << k_shift);
@@ -53,7 +61,7 @@ class Pool {
       const std::lock_guard<std::mutex> lock(sleep_);
       wake_.notify_all();
     }
-    work();
+    work(0);
     gate_.fetch_or(k_closed);
     for (int spins = 0; (gate_.load(std::memory_order_acquire) & k_count) != 0; ++spins) {
       if (spins < 4096) {
@@ -72,6 +80,11 @@ class Pool {
   static constexpr std::uint64_t k_closed = 1U << 15;
   static constexpr std::uint64_t k_count = k_closed - 1;
 
+  struct alignas(64) Part {
+    std::atomic<Index> next{0};
+    Index end = 0;
+  };
+
   void hire(int helpers) {
     try {
       for (; hired_ < helpers; ++hired_) std::thread([this] { help(); }).detach();
@@ -80,11 +93,16 @@ class Pool {
     }
   }
 
-  void work() {
+  /// Thread `slot` does its own part first, so that a thread meets the same data in every region of
+  /// a solve and finds it in its cache; then it helps with the parts of others.
+  void work(int slot) {
     inside_region = true;
-    for (Index b = next_.fetch_add(1, std::memory_order_relaxed); b < n_blocks_;
-         b = next_.fetch_add(1, std::memory_order_relaxed)) {
-      call_(context_, b);
+    for (int t = 0; t < n_parts_; ++t) {
+      Part& part = parts_[static_cast<std::size_t>((slot + t) % n_parts_)];
+      for (Index b = part.next.fetch_add(1, std::memory_order_relaxed); b < part.end;
+           b = part.next.fetch_add(1, std::memory_order_relaxed)) {
+        call_(context_, b);
+      }
     }
     inside_region = false;
   }
@@ -111,7 +129,7 @@ class Pool {
       while ((gate >> k_shift) != seen && (gate & k_closed) == 0 &&
              (gate & k_count) < most_helpers_.load(std::memory_order_relaxed)) {
         if (!gate_.compare_exchange_weak(gate, gate + 1)) continue;
-        work();
+        work(static_cast<int>(gate & k_count) + 1);
         gate_.fetch_sub(1, std::memory_order_release);
         break;
       }
@@ -122,9 +140,9 @@ class Pool {
   std::mutex owner_;
   void (*call_)(void*, Index) = nullptr;
   void* context_ = nullptr;
-  Index n_blocks_ = 0;
+  int n_parts_ = 1;
+  std::vector<Part> parts_;
   std::atomic<std::uint64_t> most_helpers_{0};
-  std::atomic<Index> next_{0};
   std::atomic<std::uint64_t> gate_{k_closed};
   std::mutex sleep_;
   std::condition_variable wake_;
@@ -164,9 +182,7 @@ int max_threads() {
   return n > 0 ? static_cast<int>(n) : 1;
 }
 
-int effective_threads(int requested) {
-  return requested > 1 && !inside_region ? requested : 1;
-}
+int effective_threads(int requested) { return requested > 1 && !inside_region ? requested : 1; }
 
 void detail::run_blocks(Index n_blocks, int n_threads, void (*call)(void*, Index), void* context) {
   const int k = effective_threads(n_threads);

@@ -66,15 +66,21 @@ ColumnScan Csc<T, I>::scan(Index j, const double* s, const double* u) const {
 }
 
 template <class T, class I>
-double Csc<T, I>::centred_square(Index j, const double* s, double center) const {
+CentredScan Csc<T, I>::centred_scan(Index j, const double* s, double center) const {
   // Weights sum to one, so the absent entries weigh 1 minus the weight of the stored ones.
-  double total = 0.0, stored = 0.0;
+  CentredScan out;
+  double stored = 0.0;
   for (I e = X_.ptr[j]; e < X_.ptr[j + 1]; ++e) {
     const double d = static_cast<double>(X_.val[e]) - center;
-    total += s[X_.idx[e]] * d * d;
+    out.sum += s[X_.idx[e]] * d;
+    out.square += s[X_.idx[e]] * d * d;
     stored += s[X_.idx[e]];
   }
-  return total + std::max(0.0, 1.0 - stored) * center * center;
+  // A full column has none, whatever rounding says.
+  const double absent = column_entries(j) < rows() ? std::max(0.0, 1.0 - stored) : 0.0;
+  out.sum -= absent * center;
+  out.square += absent * center * center;
+  return out;
 }
 
 template class Csc<double, std::int32_t>;

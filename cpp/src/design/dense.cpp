@@ -84,14 +84,15 @@ ColumnScan Dense<T>::scan(Index j, const double* s, const double* u) const {
 }
 
 template <class T>
-double Dense<T>::centred_square(Index j, const double* s, double center) const {
+CentredScan Dense<T>::centred_scan(Index j, const double* s, double center) const {
   const T* x = X_.col(j);
-  double total = 0.0;
+  CentredScan out;
   for (Index i = 0; i < rows(); ++i) {
     const double d = static_cast<double>(x[i]) - center;
-    total += s[i] * d * d;
+    out.sum += s[i] * d;
+    out.square += s[i] * d * d;
   }
-  return total;
+  return out;
 }
 
 template class Dense<double>;

@@ -34,33 +34,35 @@ Standardized::Standardized(const Design& X, const double* s, bool centre, bool s
   product_.assign(at(p), 0.0);
   const double sum_u = u ? linalg::sum(u, n) : 0.0;
   const double* v = u ? u : s;
+  const auto scan = [&](Index j) {
+    const ColumnScan c = X.scan(j, s, v);
+    if (!std::isfinite(c.weighted_square) || !std::isfinite(c.product)) return false;
+    double m = c.weighted_sum;
+    double variance = std::max(0.0, c.weighted_square - m * m);
+    // One-pass cancellation: again about the mean, whose own rounding the second pass corrects. A
+    // constant column then leaves nothing but rounding of zero.
+    if ((centre || scale) && variance < 1e-8 * c.weighted_square) {
+      const CentredScan about = X.centred_scan(j, s, m);
+      m += about.sum;
+      variance = std::max(0.0, about.square - about.sum * about.sum);
+      if (variance <= 1e-28 * c.weighted_square) variance = 0.0;
+    }
+    const double d = scale && variance > 0.0 ? std::sqrt(variance) : 1.0;
+    // A constant column has no scale to be standardised to, with an intercept or without one.
+    const double square = centre || (scale && variance == 0.0) ? variance : c.weighted_square;
+    mean_[at(j)] = centre ? m : 0.0;
+    scale_[at(j)] = d;
+    norm_[at(j)] = std::sqrt(square) / d;
+    if (u) product_[at(j)] = (centre ? c.product - m * sum_u : c.product) / d;
+    return true;
+  };
   std::vector<char> bad(at((p + k_column_block - 1) / k_column_block), 0);
-
   parallel_blocks(p, k_column_block, threads_for(double(n) * double(p), n_threads),
                   [&](Index begin, Index end) {
-    for (Index j = begin; j < end; ++j) {
-      const ColumnScan c = X.scan(j, s, v);
-      if (!std::isfinite(c.weighted_square) || !std::isfinite(c.product)) {
-        bad[at(begin / k_column_block)] = 1;
-        continue;
-      }
-      const double m = c.weighted_sum;
-      double variance = std::max(0.0, c.weighted_square - m * m);
-      // One-pass cancellation: redo with the mean taken out; what then remains is rounding of a
-      // constant column when it is below n eps^2 of the raw square.
-      if ((centre || scale) && variance < 1e-8 * c.weighted_square) {
-        variance = X.centred_square(j, s, m);
-        if (variance <= 1e-28 * c.weighted_square) variance = 0.0;
-      }
-      const double d = scale && variance > 0.0 ? std::sqrt(variance) : 1.0;
-      // A constant column has no scale to be standardised to, with an intercept or without one.
-      const double square = centre || (scale && variance == 0.0) ? variance : c.weighted_square;
-      mean_[at(j)] = centre ? m : 0.0;
-      scale_[at(j)] = d;
-      norm_[at(j)] = std::sqrt(square) / d;
-      if (u) product_[at(j)] = (centre ? c.product - m * sum_u : c.product) / d;
-    }
-  });
+                    for (Index j = begin; j < end; ++j) {
+                      if (!scan(j)) bad[at(begin / k_column_block)] = 1;
+                    }
+                  });
   finite_ = std::none_of(bad.begin(), bad.end(), [](char b) { return b != 0; });
 }
 
@@ -108,6 +110,7 @@ void Standardized::gram_dense(const Index* J, Index nJ, const Index* K, Index nK
   std::vector<double> left(at(k_row_panel * nJ)), right(at(k_row_panel * nK));
   const Index tiles_j = (nJ + k_tile - 1) / k_tile;
   const Index tiles_k = (nK + k_tile - 1) / k_tile;
+  const bool symmetric = J == K && nJ == nK;
   const int threads =
       threads_for(double(std::min(n, k_row_panel)) * double(nJ) * double(nK), n_threads);
   for (Index begin = 0; begin < n; begin += k_row_panel) {
@@ -116,10 +119,15 @@ void Standardized::gram_dense(const Index* J, Index nJ, const Index* K, Index nK
     for (Index b = 0; b < nK; ++b) pack(K[b], h, begin, end, &right[at(b * k_row_panel)]);
     parallel_for(tiles_j * tiles_k, threads, [&](Index t) {
       const Index a = (t % tiles_j) * k_tile, b = (t / tiles_j) * k_tile;
+      if (symmetric && a < b) return;
       linalg::add_gemm_tn(std::min(k_tile, nJ - a), std::min(k_tile, nK - b), end - begin,
                           &left[at(a * k_row_panel)], k_row_panel, &right[at(b * k_row_panel)],
                           k_row_panel, out + a + b * ldo, ldo);
     });
+  }
+  if (!symmetric) return;
+  for (Index b = 0; b < nK; ++b) {
+    for (Index a = b + 1; a < nJ; ++a) out[b + a * ldo] = out[a + b * ldo];
   }
 }
 
@@ -135,25 +143,25 @@ void Standardized::gram_sparse(const Index* J, Index nJ, const Index* K, Index n
   constexpr Index k_block = 8;
   double entries = 0.0;
   for (Index a = 0; a < nJ; ++a) entries += static_cast<double>(X_.column_entries(J[a]));
-  parallel_blocks(nK, k_block, threads_for(entries * double(nK), n_threads),
-                  [&](Index begin, Index end) {
-    std::vector<double> column(at(n));
-    for (Index b = begin; b < end; ++b) {
-      // h o x_k spread out once; every x_j then meets it at its own entries only.
-      const Index k = K[b];
-      X_.copy_rows(k, 0, n, column.data());
-      for (Index i = 0; i < n; ++i) column[at(i)] *= h[i];
-      const double h_k = centred_ ? X_.dot(k, h) : 0.0;
-      for (Index a = 0; a < nJ; ++a) {
-        const Index j = J[a];
-        double value = X_.dot(j, column.data());
-        if (centred_) {
-          value += -mean(j) * h_k - mean(k) * h_dot[at(a)] + mean(j) * mean(k) * sum_h;
+  parallel_blocks(
+      nK, k_block, threads_for(entries * double(nK), n_threads), [&](Index begin, Index end) {
+        std::vector<double> column(at(n));
+        for (Index b = begin; b < end; ++b) {
+          // h o x_k spread out once; every x_j then meets it at its own entries only.
+          const Index k = K[b];
+          X_.copy_rows(k, 0, n, column.data());
+          for (Index i = 0; i < n; ++i) column[at(i)] *= h[i];
+          const double h_k = centred_ ? X_.dot(k, h) : 0.0;
+          for (Index a = 0; a < nJ; ++a) {
+            const Index j = J[a];
+            double value = X_.dot(j, column.data());
+            if (centred_) {
+              value += -mean(j) * h_k - mean(k) * h_dot[at(a)] + mean(j) * mean(k) * sum_h;
+            }
+            out[a + b * ldo] = value / (scale(j) * scale(k));
+          }
         }
-        out[a + b * ldo] = value / (scale(j) * scale(k));
-      }
-    }
-  });
+      });
 }
 
 void Standardized::full_gram(int n_threads, double* out) const {

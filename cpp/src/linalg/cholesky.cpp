@@ -26,7 +26,8 @@ void UpdatableCholesky::reserve(Index size) {
   if (size <= ld_) return;
   const Index ld = std::max<Index>({size, 2 * ld_, 64});
   std::vector<double> data(static_cast<std::size_t>(ld * ld));
-  for (Index i = 0; i < size_; ++i) std::copy_n(row(i), i + 1, &data[static_cast<std::size_t>(i * ld)]);
+  for (Index i = 0; i < size_; ++i)
+    std::copy_n(row(i), i + 1, &data[static_cast<std::size_t>(i * ld)]);
   data_.swap(data);
   ld_ = ld;
 }
@@ -64,11 +65,13 @@ void UpdatableCholesky::remove(Index i) {
       }
     } else {
       for (Index t = 0; t < rows; ++t) {
-        for (Index k = i + 1; k < r; ++k) rotate(rotations[static_cast<std::size_t>(k)], l[t][k], x[t]);
+        for (Index k = i + 1; k < r; ++k)
+          rotate(rotations[static_cast<std::size_t>(k)], l[t][k], x[t]);
       }
     }
     for (Index t = 0; t < rows; ++t) {
-      for (Index k = r; k < r + t; ++k) rotate(rotations[static_cast<std::size_t>(k)], l[t][k], x[t]);
+      for (Index k = r; k < r + t; ++k)
+        rotate(rotations[static_cast<std::size_t>(k)], l[t][k], x[t]);
       const Index d = r + t;
       const double size = std::hypot(l[t][d], x[t]);
       rotations[static_cast<std::size_t>(d)] = {l[t][d] / size, x[t] / size};

@@ -27,20 +27,23 @@ double one_sided(double a, double l2, double bound) {
 }  // namespace
 
 ElasticNet::ElasticNet(Index outputs, double l1_ratio, FeatureRules rules)
-    : Penalty(outputs), l1_ratio_(l1_ratio), rules_(std::move(rules)) {}
+    : Penalty(outputs),
+      l1_ratio_(l1_ratio),
+      rules_(std::move(rules)),
+      lower_(rules_.lower),
+      upper_(rules_.upper) {}
 
 void ElasticNet::set_scale(const std::vector<double>& scale) {
-  for (std::vector<double>* bound : {&rules_.lower, &rules_.upper}) {
-    for (std::size_t j = 0; j < bound->size(); ++j) (*bound)[j] *= scale[j];
-  }
+  for (std::size_t j = 0; j < lower_.size(); ++j) lower_[j] = rules_.lower[j] * scale[j];
+  for (std::size_t j = 0; j < upper_.size(); ++j) upper_[j] = rules_.upper[j] * scale[j];
 }
 
 Piece ElasticNet::piece(Index j) const {
   const double c = entry(rules_.factor, j, 1.0);
   if (std::isinf(c)) return {0.0, 0.0, 0.0, 0.0};
   const double strength = alpha() * c;
-  return {strength * l1_ratio_, strength * (1.0 - l1_ratio_), entry(rules_.lower, j, -k_inf),
-          entry(rules_.upper, j, k_inf)};
+  return {strength * l1_ratio_, strength * (1.0 - l1_ratio_), entry(lower_, j, -k_inf),
+          entry(upper_, j, k_inf)};
 }
 
 double ElasticNet::value(const double* b, Index j) const {
@@ -97,8 +100,8 @@ double ElasticNet::conjugate(const double* g, Index j) const {
   double total = 0.0;
   for (Index k = 0; k < outputs(); ++k) {
     if (unopposed(g, k, j) > 0.0) continue;
-    total += std::max(one_sided(-g[k] - q.l1, q.l2, q.upper),
-                      one_sided(g[k] - q.l1, q.l2, -q.lower));
+    total +=
+        std::max(one_sided(-g[k] - q.l1, q.l2, q.upper), one_sided(g[k] - q.l1, q.l2, -q.lower));
   }
   return total;
 }

@@ -40,6 +40,7 @@ double GroupElasticNet::value(const double* b, Index j) const {
 }
 
 void GroupElasticNet::prox(double* b, double step, Index j) const {
+  if (step == 0.0) return;
   const double size = norm(b, outputs());
   const double t = step * l1(j);
   const double shrink = size > t ? (1.0 - t / size) / (1.0 + step * l2(j)) : 0.0;

@@ -18,6 +18,9 @@ constexpr double k_pivot_tolerance = 1e-11;
 /// Rebuilding the factor from the Gram bounds the rounding that updates pile up.
 constexpr Index k_max_removals = 2000;
 
+/// Rates of penalty below this share of their parts are rounding.
+constexpr double k_tie = 1e-12;
+
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
 double soft(double z, double t) { return z > t ? z - t : (z < -t ? z + t : 0.0); }
@@ -26,9 +29,9 @@ double soft(double z, double t) { return z > t ? z - t : (z < -t ? z + t : 0.0);
 
 void ActiveSetQP::resize(Index size) {
   if (size > ld_) {
-    const Index ld = std::max<Index>({size, ld_ + ld_ / 2, 128});
-    std::vector<double> gram(at(ld * ld));
-    for (Index a = 0; a < size_; ++a) std::copy_n(column(a), size_, &gram[at(a * ld)]);
+    const Index ld = std::max<Index>({size, 2 * ld_, 128});
+    std::unique_ptr<double[]> gram(new double[at(ld * ld)]);
+    for (Index a = 0; a < size_; ++a) std::copy_n(column(a), size_, gram.get() + a * ld);
     gram_.swap(gram);
     ld_ = ld;
   }
@@ -70,8 +73,7 @@ void ActiveSetQP::sweep(const std::vector<Index>& coordinates) {
     const double curvature = g[a] + e.l2;
     if (!(curvature > 0.0)) continue;
     const double old = w_[at(a)];
-    const double now =
-        std::clamp(soft(g[a] * old + q_[at(a)], e.l1) / curvature, e.lower, e.upper);
+    const double now = std::clamp(soft(g[a] * old + q_[at(a)], e.l1) / curvature, e.lower, e.upper);
     if (now == old) continue;
     w_[at(a)] = now;
     linalg::axpy(old - now, g, q_.data(), size_);
@@ -132,6 +134,10 @@ bool ActiveSetQP::slide(Index a) {
   factor_.solve(c.data());
   double rate = slope(a, 1.0);
   for (std::size_t i = 0; i < support_.size(); ++i) rate -= slope(support_[i], c[i]);
+  double size = std::abs(slope(a, 1.0));
+  for (std::size_t i = 0; i < support_.size(); ++i) size += std::abs(slope(support_[i], c[i]));
+  if (std::abs(rate) <= k_tie * size) rate = 0.0;
+  if (rate == 0.0 && (pieces_[at(a)].l1 == 0.0 || w_[at(a)] == 0.0)) return false;
   // On a tie w_a goes to zero, which leaves a basic solution.
   const double down = rate != 0.0 ? (rate > 0.0 ? -1.0 : 1.0) : (w_[at(a)] > 0.0 ? -1.0 : 1.0);
 
@@ -227,9 +233,17 @@ Index ActiveSetQP::newton(int n_threads) {
   for (Index a : moved) change_[at(a)] = w_[at(a)] - change_[at(a)];
   constexpr Index k_rows = 64;
   const double work = static_cast<double>(moved.size()) * static_cast<double>(size_);
-  parallel_blocks(size_, k_rows, work < 2e5 ? 1 : n_threads, [&](Index begin, Index end) {
-    for (Index a : moved) {
-      linalg::axpy(-change_[at(a)], column(a) + begin, q_.data() + begin, end - begin);
+  parallel_blocks(size_, k_rows, work < 1e5 ? 1 : n_threads, [&](Index begin, Index end) {
+    double* q = q_.data() + begin;
+    std::size_t i = 0;
+    for (; i + 4 <= moved.size(); i += 4) {
+      const double a[4] = {-change_[at(moved[i])], -change_[at(moved[i + 1])],
+                           -change_[at(moved[i + 2])], -change_[at(moved[i + 3])]};
+      linalg::axpy4(a, column(moved[i]) + begin, column(moved[i + 1]) + begin,
+                    column(moved[i + 2]) + begin, column(moved[i + 3]) + begin, q, end - begin);
+    }
+    for (; i < moved.size(); ++i) {
+      linalg::axpy(-change_[at(moved[i])], column(moved[i]) + begin, q, end - begin);
     }
   });
   for (Index a : moved) change_[at(a)] = 0.0;
@@ -240,7 +254,9 @@ ActiveSetQP::Report ActiveSetQP::solve(double target, Index max_rounds, int n_th
   Report report;
   std::vector<Index> active;
   for (Index round = 0; round < max_rounds; ++round) {
-    // A neighbouring problem mostly keeps its support: Newton goes first, sweeps repair.
+    // A neighbouring problem mostly keeps its support, so Newton goes first and sweeps bring in whom
+    // it leaves violating. The other order takes eight times as many steps: a coordinate that enters
+    // before the others have moved overshoots.
     sync_factor();
     report.newton_steps += newton(n_threads);
     report.violation = 0.0;
@@ -248,7 +264,7 @@ ActiveSetQP::Report ActiveSetQP::solve(double target, Index max_rounds, int n_th
     for (Index a = 0; a < size_; ++a) {
       const double v = coordinate_violation(a);
       report.violation = std::max(report.violation, v);
-      if (w_[at(a)] != 0.0 || v > target) active.push_back(a);
+      if (v > target) active.push_back(a);
     }
     if (report.violation <= target) {
       report.converged = true;

@@ -21,23 +21,22 @@ Index gram_limit(const Problem& problem) {
   if (!X.is_sparse() || X.cols() == 0) return k_most_features;
   Index entries = 0;
   for (Index j = 0; j < X.cols(); ++j) entries += X.column_entries(j);
-  return std::clamp(k_features_per_entry * (entries / X.cols()), k_least_features,
-                    k_most_features);
+  return std::clamp(k_features_per_entry * (entries / X.cols()), k_least_features, k_most_features);
 }
 
 }  // namespace
 
 AutomaticQuadratic::AutomaticQuadratic(const Problem& problem)
-    : problem_(problem), inner_(std::make_unique<GramQuadratic>(problem)),
+    : problem_(problem),
+      inner_(std::make_unique<GramQuadratic>(problem)),
       most_(gram_limit(problem)) {}
 
 void AutomaticQuadratic::add(const Index* features, Index count) {
   features_.insert(features_.end(), features, features + count);
   penalty::Piece piece;
   const bool gram = static_cast<Index>(features_.size()) <= most_ &&
-                    std::all_of(features, features + count, [&](Index j) {
-                      return problem_.penalty.as_piece(j, piece);
-                    });
+                    std::all_of(features, features + count,
+                                [&](Index j) { return problem_.penalty.as_piece(j, piece); });
   if (most_ > 0 && !gram) {
     most_ = 0;
     inner_ = std::make_unique<CoordinateDescent>(problem_);

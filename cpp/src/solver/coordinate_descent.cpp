@@ -16,6 +16,8 @@ constexpr double k_inf = std::numeric_limits<double>::infinity();
 constexpr int k_sweeps = 3;
 /// The support is solved to this share of the gap allowed before all of the working set is swept.
 constexpr double k_support_share = 0.3;
+/// Rounds in which the gap of the support may fail to fall by a tenth.
+constexpr int k_most_stalls = 5;
 constexpr Index k_cg_iterations = 30;
 constexpr double k_cg_tolerance = 0.1;
 
@@ -236,12 +238,11 @@ double CoordinateDescent::gap(const std::vector<Index>& slots) {
   }
   const double* r = product_.data();
   const double loss = 0.5 * linalg::weighted_dot(problem_.Z.weights(), r, r, problem_.rows());
-  return duality_gap(problem_, r, listed_.data(), static_cast<Index>(m), rows_.data(),
-                     grad_.data(), loss + penalty);
+  return duality_gap(problem_, r, listed_.data(), static_cast<Index>(m), rows_.data(), grad_.data(),
+                     loss + penalty);
 }
 
-InnerReport CoordinateDescent::solve(Iterate& at, double target, Index max_iter,
-                                     Monitor& monitor) {
+InnerReport CoordinateDescent::solve(Iterate& at, double target, Index max_iter, Monitor& monitor) {
   InnerReport report;
   const Index m = static_cast<Index>(slots_.size());
   std::vector<Index> all(at_(m)), support;
@@ -254,8 +255,14 @@ InnerReport CoordinateDescent::solve(Iterate& at, double target, Index max_iter,
     for (Index c : all) {
       if (slots_[at_(c)].coef != 0.0) support.push_back(c);
     }
-    while (!support.empty() && gap(support) > k_support_share * target &&
-           report.iterations < max_iter) {
+    double least = k_inf;
+    for (int stalls = 0;
+         !support.empty() && stalls < k_most_stalls && report.iterations < max_iter;) {
+      const double now = gap(support);
+      if (now <= k_support_share * target) break;
+      // Near rounding the gap stops falling; the rest of the working set must still have its turn.
+      stalls = now < 0.9 * least ? 0 : stalls + 1;
+      least = std::min(least, now);
       if (pieces_) newton(support);
       for (int t = 0; t < k_sweeps; ++t) sweep(support);
       report.iterations += k_sweeps;

@@ -70,12 +70,13 @@ void GradientBounds::extend_basis(const Iterate& at) {
     double* out = &products_[at_(basis_size_ * p)];
     parallel_blocks(p, 8 * k_block, p * basis_size_ > 100000 ? problem_.n_threads : 1,
                     [&](Index begin, Index end) {
-      for (Index j = begin; j < end; ++j) out[j] = -grad_[at_(j * K + k)];
-      for (Index t = 0; t < basis_size_; ++t) {
-        linalg::axpy(-along[at_(t)], &products_[at_(t * p + begin)], out + begin, end - begin);
-      }
-      for (Index j = begin; j < end; ++j) out[j] /= rest;
-    });
+                      for (Index j = begin; j < end; ++j) out[j] = -grad_[at_(j * K + k)];
+                      for (Index t = 0; t < basis_size_; ++t) {
+                        linalg::axpy(-along[at_(t)], &products_[at_(t * p + begin)], out + begin,
+                                     end - begin);
+                      }
+                      for (Index j = begin; j < end; ++j) out[j] /= rest;
+                    });
     ++basis_size_;
   }
 }
@@ -160,7 +161,8 @@ void GradientBounds::update(const Iterate& at, const std::vector<char>& skip) {
   }
   exact_grad_.resize(exact_.size() * at_(K));
   gradients(problem_, at, exact_.data(), static_cast<Index>(exact_.size()), exact_grad_.data());
-  partial_passes_ += static_cast<double>(exact_.size()) / static_cast<double>(std::max<Index>(p, 1));
+  partial_passes_ +=
+      static_cast<double>(exact_.size()) / static_cast<double>(std::max<Index>(p, 1));
   for (std::size_t c = 0; c < exact_.size(); ++c) {
     std::copy_n(&exact_grad_[c * at_(K)], K, &grad_[at_(exact_[c] * K)]);
   }

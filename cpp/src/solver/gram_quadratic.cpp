@@ -38,7 +38,7 @@ void GramQuadratic::fill_gram(Index first) {
     problem_.Z.gram(features_.data(), m, added, count, problem_.Z.weights(), problem_.n_threads,
                     qp_.column(first), qp_.ld());
   } else {
-    if (static_cast<Index>(packed_.capacity()) < n * m) packed_.reserve(at_(n * (m + m / 2 + 64)));
+    if (static_cast<Index>(packed_.capacity()) < n * m) packed_.reserve(at_(n * (2 * m + 128)));
     packed_.resize(at_(n * m));
     for (Index a = first; a < m; ++a) {
       problem_.Z.pack(features_[at_(a)], root_weights_.data(), 0, n, &packed_[at_(a * n)]);
@@ -62,38 +62,35 @@ void GramQuadratic::refresh_q(const Iterate& at, Index first) {
   for (Index a = first; a < qp_.size(); ++a) qp_.q(a) = -qp_.q(a);
 }
 
-InnerReport GramQuadratic::solve(Iterate& at, double target, Index max_iter, Monitor& monitor) {
+InnerReport GramQuadratic::solve(Iterate& at, double target, Index max_iter, Monitor&) {
   InnerReport report;
   refresh_q(at, fresh_);
   fresh_ = qp_.size();
 
-  const double alpha = problem_.penalty.alpha();
   double largest = 0.0;
+  double objective = problem_.datafit.value(at.eta.data());
   for (Index a = 0; a < qp_.size(); ++a) {
-    problem_.penalty.as_piece(features_[at_(a)], qp_.piece(a));
-    qp_.w(a) = at.coef[at_(features_[at_(a)])];
+    const Index j = features_[at_(a)];
+    problem_.penalty.as_piece(j, qp_.piece(a));
+    qp_.w(a) = at.coef[at_(j)];
     largest = std::max(largest, std::abs(qp_.q(a)));
+    objective += problem_.penalty.value(&at.coef[at_(j)], j);
   }
-  // The gap is at most sum |b_j| times the violation, to first order: start from there, tighten.
-  double l1 = 0.0;
-  for (Index a = 0; a < qp_.size(); ++a) l1 += std::abs(qp_.w(a));
-  double violation = std::max(0.1 * target / std::max(l1, 1e-300), 1e-13 * largest);
-  violation = std::min(violation, 1e-3 * std::max(alpha, 1e-12 * largest));
+  // The gap is at most the violation times sum |b_j|, to first order, and alpha times the solution's
+  // sum is at most the objective here.
+  const double alpha = problem_.penalty.alpha();
+  const double rounding = 1e-13 * largest;
+  const double violation =
+      objective > 0.0 ? std::max(0.3 * target * alpha / objective, rounding) : rounding;
 
   grad_.resize(at_(qp_.size()));
-  while (report.iterations < max_iter) {
-    const ActiveSetQP::Report r = qp_.solve(violation, max_iter, problem_.n_threads);
-    report.iterations += r.sweeps + std::max<Index>(r.newton_steps, 1);
-    for (Index a = 0; a < qp_.size(); ++a) at.coef[at_(features_[at_(a)])] = qp_.w(a);
-    refresh(problem_, at, features_.data(), qp_.size());
-    refresh_q(at, 0);
-    for (Index a = 0; a < qp_.size(); ++a) grad_[at_(a)] = -qp_.q(a);
-    report.gap = duality_gap(problem_, at, features_.data(), qp_.size(), grad_.data());
-    report.converged = report.gap <= target;
-    if (report.converged || violation <= 1e-15 * largest) break;
-    monitor.poll({});
-    violation *= 0.1;
-  }
+  const ActiveSetQP::Report r = qp_.solve(violation, max_iter, problem_.n_threads);
+  report.iterations = r.sweeps + std::max<Index>(r.newton_steps, 1);
+  report.converged = r.converged;
+  for (Index a = 0; a < qp_.size(); ++a) at.coef[at_(features_[at_(a)])] = qp_.w(a);
+  refresh(problem_, at, features_.data(), qp_.size());
+  refresh_q(at, 0);
+  for (Index a = 0; a < qp_.size(); ++a) grad_[at_(a)] = -qp_.q(a);
   report.grad = grad_.data();
   return report;
 }

@@ -11,7 +11,7 @@ namespace taut::solver {
 namespace {
 
 /// Majorised steps on one block before the others hear of it.
-constexpr int k_block_steps = 4;
+constexpr int k_block_steps = 2;
 /// Sweeps cost m |S|, a Newton step |S|^3 / 3: this many sweeps at least come before one.
 constexpr Index k_least_sweeps = 8;
 constexpr double k_pivot_tolerance = 1e-13;
@@ -175,7 +175,8 @@ bool GroupQP::newton() {
         moved[at(k)] = w[k] + t * direction[s * at(width_) + at(k)];
       }
       const double before = norm(w, width_), after = norm(moved.data(), width_);
-      change += l1_[at(g)] * (after - before) + 0.5 * l2_[at(g)] * (after - before) * (after + before);
+      change +=
+          l1_[at(g)] * (after - before) + 0.5 * l2_[at(g)] * (after - before) * (after + before);
       magnitude += l1_[at(g)] * before;
     }
     if (change <= 1e-4 * t * descent + 1e-15 * magnitude) {
@@ -205,8 +206,7 @@ ActiveSetQP::Report GroupQP::solve(double target, Index max_rounds, int) {
       report.converged = true;
       return report;
     }
-    const Index sweeps =
-        std::max(k_least_sweeps, static_cast<Index>(active.size()) * width_ / 6);
+    const Index sweeps = std::max(k_least_sweeps, static_cast<Index>(active.size()) * width_ / 6);
     for (Index s = 0; s < sweeps; ++s) {
       sweep(active);
       ++report.sweeps;

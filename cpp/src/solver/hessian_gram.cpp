@@ -123,7 +123,8 @@ void HessianGram::append(const Coordinate* added, Index count, double* out, Inde
       if (rows.empty()) continue;
       const Index height = static_cast<Index>(rows.size());
       block_.resize(rows.size() * columns.size());
-      fill_block(rows, columns, h_.data(), block_.data(), height);
+      // The same list twice tells the product that it is symmetric.
+      fill_block(rows, first == 0 && k == l ? rows : columns, h_.data(), block_.data(), height);
       for (std::size_t b = 0; b < columns.size(); ++b) {
         for (std::size_t a = 0; a < rows.size(); ++a) {
           const double value = block_[b * rows.size() + a];

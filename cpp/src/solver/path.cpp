@@ -10,9 +10,9 @@
 #include "taut/datafit/quadratic.hpp"
 #include "taut/design/dense.hpp"
 #include "taut/design/standardized.hpp"
+#include "taut/linalg/kernels.hpp"
 #include "taut/solver/automatic_quadratic.hpp"
 #include "taut/solver/coordinate_descent.hpp"
-#include "taut/linalg/kernels.hpp"
 #include "taut/solver/gradient_bounds.hpp"
 #include "taut/solver/gram_quadratic.hpp"
 #include "taut/solver/inner_solver.hpp"
@@ -44,8 +44,14 @@ class Driver {
  public:
   Driver(const Problem& problem, penalty::Penalty& penalty, const PathOptions& options,
          InnerSolver& inner, double null_loss, Monitor& monitor)
-      : problem_(problem), penalty_(penalty), options_(options), inner_(inner), monitor_(monitor),
-        null_loss_(null_loss), bounds_(problem), in_set_(at_(problem.cols()), 0) {
+      : problem_(problem),
+        penalty_(penalty),
+        options_(options),
+        inner_(inner),
+        monitor_(monitor),
+        null_loss_(null_loss),
+        bounds_(problem),
+        in_set_(at_(problem.cols()), 0) {
     for (Index j = 0; j < problem.cols(); ++j) {
       if (problem.Z.norm(j) == 0.0 || penalty.is_excluded(j)) in_set_[at_(j)] = k_never;
     }
@@ -165,8 +171,8 @@ class Driver {
     std::copy(bounds_.exact_gradients().begin(), bounds_.exact_gradients().end(),
               listed_grad_.begin() + static_cast<std::ptrdiff_t>(set_.size()) * K);
     step.loss = inner.value ? *inner.value : problem_.datafit.value(at.eta.data());
-    step.objective = step.loss + penalty_value(problem_, at, set_.data(),
-                                               static_cast<Index>(set_.size()));
+    step.objective =
+        step.loss + penalty_value(problem_, at, set_.data(), static_cast<Index>(set_.size()));
     step.gap = duality_gap(problem_, at, listed_.data(), static_cast<Index>(listed_.size()),
                            listed_grad_.data(), step.objective);
   }
@@ -323,13 +329,16 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
     for (Index k = 0; k < K; ++k) {
       const double* b = start_coef + k * p;
       for (Index j = 0; j < p; ++j) {
-        at.coef[at_(j * K + k)] = Z.norm(j) > 0.0 ? b[j] * Z.scale(j) : 0.0;
+        const bool may_enter = Z.norm(j) > 0.0 && !penalty.is_excluded(j);
+        at.coef[at_(j * K + k)] = may_enter ? b[j] * Z.scale(j) : 0.0;
       }
       if (solved.fit_intercept && start_intercept) {
         at.intercept[at_(k)] = start_intercept[k];
         for (Index j = 0; j < p; ++j) at.intercept[at_(k)] += Z.mean(j) * b[j];
       }
     }
+    // A start outside of the bounds is no start: a step of length zero only projects.
+    for (Index j = 0; j < p; ++j) penalty.prox(&at.coef[at_(j * K)], 0.0, j);
     refresh(solved, at, nullptr, p);
     driver.warm_start(at);
   }
@@ -338,8 +347,7 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
   double explained_before = 0.0;
   for (Index step = 0; step < steps; ++step) {
     penalty.set_alpha(alphas[at_(step)]);
-    const Driver::Step done =
-        driver.run(at, Progress{step, steps, alphas[at_(step)], 0.0, 0});
+    const Driver::Step done = driver.run(at, Progress{step, steps, alphas[at_(step)], 0.0, 0});
 
     // Coefficients on the scale of X. Only the working set can be nonzero.
     double* coefs = out.coefs + step * K * p;
@@ -361,10 +369,9 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
       for (Index k = 0; k < K; ++k) intercepts[k] -= mean;
     }
     const double loss = done.loss + shift;
-    const double explained =
-        report.null_loss > least_loss
-            ? 1.0 - (loss - least_loss) / (report.null_loss - least_loss)
-            : 0.0;
+    const double explained = report.null_loss > least_loss
+                                 ? 1.0 - (loss - least_loss) / (report.null_loss - least_loss)
+                                 : 0.0;
     const Index active = driver.active(at);
     report.alphas.push_back(alphas[at_(step)]);
     report.dual_gaps.push_back(done.gap);
@@ -378,7 +385,9 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
     if (options.max_active >= 0 && active > options.max_active) break;
     if (options.early_stop && step + 1 >= std::min(k_least_steps, steps)) {
       if (explained > k_most_explained) break;
-      if (explained - explained_before < k_least_gain * explained) break;
+      // glmnet measures the gain relative to what is explained for least squares only.
+      const double unit = datafit.is_quadratic() ? explained : 1.0;
+      if (explained - explained_before < k_least_gain * unit) break;
     }
     explained_before = explained;
   }

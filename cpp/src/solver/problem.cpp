@@ -40,13 +40,17 @@ void refresh(const Problem& problem, Iterate& at, const Index* features, Index c
   for (Index k = 0; k < K; ++k) {
     std::fill(partial.begin(), partial.end(), 0.0);
     parallel_for(chunks, small ? 1 : problem.n_threads, [&](Index t) {
-      double constant = 0.0;
+      std::vector<Index> columns;
+      std::vector<double> values;
       for (Index c = t * chunk; c < std::min(count, (t + 1) * chunk); ++c) {
         const Index j = features ? features[c] : c;
         const double b = at.coef[at_(j * K + k)];
-        if (b != 0.0) constant += problem.Z.add_to(j, b, &partial[at_(t * n)]);
+        if (b == 0.0) continue;
+        columns.push_back(j);
+        values.push_back(b);
       }
-      constants[at_(t)] = constant;
+      constants[at_(t)] = problem.Z.add_to(
+          columns.data(), values.data(), static_cast<Index>(columns.size()), &partial[at_(t * n)]);
     });
     double* eta = &at.eta[at_(k * n)];
     double constant = at.intercept[at_(k)];
@@ -76,12 +80,12 @@ void gradients(const Problem& problem, const Iterate& at, const Index* features,
   }
   constexpr Index k_feature_block = 16;
   const double work = static_cast<double>(count) * static_cast<double>(n * K);
-  parallel_blocks(count, k_feature_block, work < 1e5 ? 1 : problem.n_threads,
-                  [&](Index begin, Index end) {
-    for (Index c = begin; c < end; ++c) {
-      problem.Z.dots(features ? features[c] : c, u.data(), sums.data(), K, out + c * K);
-    }
-  });
+  parallel_blocks(
+      count, k_feature_block, work < 1e5 ? 1 : problem.n_threads, [&](Index begin, Index end) {
+        for (Index c = begin; c < end; ++c) {
+          problem.Z.dots(features ? features[c] : c, u.data(), sums.data(), K, out + c * K);
+        }
+      });
 }
 
 double penalty_value(const Problem& problem, const Iterate& at, const Index* features,
@@ -133,7 +137,7 @@ double duality_gap(const Problem& problem, const double* residual, const Index* 
       if (slope == 0.0) continue;
       // The error is the slope times the distance to the solution, for which the coefficient stands
       // in, or a generous Newton step where that is larger (a coefficient not fitted yet).
-      const double norm = problem.Z.norm(j), newton = norm > 0.0 ? 10.0 / (norm * norm) : 0.0;
+      const double norm = problem.Z.norm(j), newton = norm > 0.0 ? 100.0 / (norm * norm) : 0.0;
       open_part += slope * std::max(std::abs(rows[c * K + k]), newton * slope);
     }
   }

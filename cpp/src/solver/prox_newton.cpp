@@ -15,7 +15,8 @@ namespace {
 
 constexpr double k_armijo = 1e-4;
 constexpr int k_halvings = 30;
-/// Rounding of the objective, relative: changes below it say nothing.
+/// Rounding of an objective summed over n rows is about this times (25 + sqrt n), relative: smaller
+/// changes say nothing, and the step, which comes from exact gradients, knows better.
 constexpr double k_rounding = 4e-16;
 /// The intercept's gradient |sum s r_k| <= this (sum s = 1, |r| <= 1) before a certificate is made.
 constexpr double k_intercept_slope = 1e-14;
@@ -43,6 +44,8 @@ constexpr Index k_feature_block = 16;
 constexpr double k_parallel_work = 1e5;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
+
+double rounding(Index n) { return k_rounding * (25.0 + std::sqrt(static_cast<double>(n))); }
 
 int threads_for(double work, int n_threads) { return work < k_parallel_work ? 1 : n_threads; }
 
@@ -131,10 +134,11 @@ void ProxNewton::update_gradient(const Iterate& at, Index first) {
   const double work = static_cast<double>(n) * static_cast<double>((count() - first) * K);
   parallel_blocks(count() - first, k_feature_block, threads_for(work, problem_.n_threads),
                   [&](Index begin, Index end) {
-    for (Index c = first + begin; c < first + end; ++c) {
-      problem_.Z.dots(features_[at_(c)], u_.data(), sums_.data(), K, &grad_[at_(c * K)]);
-    }
-  });
+                    for (Index c = first + begin; c < first + end; ++c) {
+                      problem_.Z.dots(features_[at_(c)], u_.data(), sums_.data(), K,
+                                      &grad_[at_(c * K)]);
+                    }
+                  });
   known_ = count();
 }
 
@@ -143,8 +147,8 @@ double ProxNewton::violation(const Iterate& at) const {
   double worst = 0.0;
   for (Index c = 0; c < count(); ++c) {
     const Index j = features_[at_(c)];
-    worst = std::max(worst, problem_.penalty.subdiff_distance(&at.coef[at_(j * K)],
-                                                              &grad_[at_(c * K)], j));
+    worst = std::max(
+        worst, problem_.penalty.subdiff_distance(&at.coef[at_(j * K)], &grad_[at_(c * K)], j));
   }
   return worst;
 }
@@ -194,9 +198,8 @@ void ProxNewton::polish_intercept(Iterate& at) {
         double* to = &trial_eta_[at_(k * n)];
         for (Index i = 0; i < n; ++i) to[i] = from[i] + d;
       }
-      const double value =
-          problem_.datafit.evaluate(trial_eta_.data(), trial_residual_.data());
-      if (value <= value_ + k_armijo * t * descent + k_rounding * std::abs(value_)) {
+      const double value = problem_.datafit.evaluate(trial_eta_.data(), trial_residual_.data());
+      if (value <= value_ + k_armijo * t * descent + rounding(n) * std::abs(value_)) {
         accepted = true;
         value_ = value;
         at.eta.swap(trial_eta_);
@@ -216,8 +219,7 @@ Index ProxNewton::model_size(const Iterate& at) const {
   for (Index c = 0; c < count(); ++c) {
     const Index j = features_[at_(c)];
     rows += any_nonzero(&at.coef[at_(j * K)], K) || problem_.penalty.is_free(j) ||
-            problem_.penalty.pull(&grad_[at_(c * K)], j) >
-                k_near * problem_.penalty.threshold(j);
+            problem_.penalty.pull(&grad_[at_(c * K)], j) > k_near * problem_.penalty.threshold(j);
   }
   return rows * K;
 }
@@ -226,7 +228,8 @@ Index ProxNewton::model_size(const Iterate& at) const {
 bool ProxNewton::model_pays(double expected_gap, double target) const {
   const double n = static_cast<double>(problem_.rows()), K = static_cast<double>(width());
   const double m = static_cast<double>(hessian_.size());
-  const double step = n * (k_dot_work * (static_cast<double>(count()) * K + m) + k_softmax_work * K);
+  const double step =
+      n * (k_dot_work * (static_cast<double>(count()) * K + m) + k_softmax_work * K);
   const double ahead = std::log(std::max(expected_gap / std::max(target, 1e-300), 1.5));
   const double stale = ahead / -std::log(std::min(contraction_, 0.95));
   const double fresh = ahead / -std::log(std::clamp(fresh_contraction_, 1e-4, 0.5));
@@ -292,8 +295,8 @@ bool ProxNewton::select(QP& qp, const Iterate& at, bool rebuild) {
   }
   if (rebuild) {
     const double size = static_cast<double>(m), K_ = static_cast<double>(K);
-    build_work_ = static_cast<double>(problem_.rows()) *
-                  (0.5 * size * size * (1.0 + 1.0 / K_) + k_pack_work * size * K_);
+    build_work_ =
+        static_cast<double>(problem_.rows()) * (0.5 * size * size + k_pack_work * size * K_);
   }
   return first > 0;
 }
@@ -391,23 +394,23 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
   }
   const Index height = static_cast<Index>(rows.size());
   const bool centre = problem_.fit_intercept;
-  parallel_blocks(height, k_feature_block,
-                  threads_for(static_cast<double>(n * height), problem_.n_threads),
-                  [&](Index begin, Index end) {
-    std::vector<double> column(at_(n));
-    for (Index r = begin; r < end; ++r) {
-      Row& f = rows[at_(r)];
-      f.h_dot = Z.dot(f.feature, h.data(), sum_h);
-      std::fill(column.begin(), column.end(), 0.0);
-      const double constant = Z.add_to(f.feature, 1.0, column.data());
-      // z'(h o z) = z'(h o x/d) - (m/d) z'h, the first by the stored entries alone.
-      const double raw = Z.raw().weighted_dot(f.feature, h.data(), column.data());
-      const double hx = f.h_dot - constant * sum_h;
-      f.curvature = raw / Z.scale(f.feature) + constant * (2.0 * hx + constant * sum_h);
-      if (centre) f.curvature -= f.h_dot * f.h_dot / sum_h;
-      f.curvature = std::max(f.curvature, 1e-14 * Z.norm(f.feature) * Z.norm(f.feature));
-    }
-  });
+  parallel_blocks(
+      height, k_feature_block, threads_for(static_cast<double>(n * height), problem_.n_threads),
+      [&](Index begin, Index end) {
+        std::vector<double> column(at_(n));
+        for (Index r = begin; r < end; ++r) {
+          Row& f = rows[at_(r)];
+          f.h_dot = Z.dot(f.feature, h.data(), sum_h);
+          std::fill(column.begin(), column.end(), 0.0);
+          const double constant = Z.add_to(f.feature, 1.0, column.data());
+          // z'(h o z) = z'(h o x/d) - (m/d) z'h, the first by the stored entries alone.
+          const double raw = Z.raw().weighted_dot(f.feature, h.data(), column.data());
+          const double hx = f.h_dot - constant * sum_h;
+          f.curvature = raw / Z.scale(f.feature) + constant * (2.0 * hx + constant * sum_h);
+          if (centre) f.curvature -= f.h_dot * f.h_dot / sum_h;
+          f.curvature = std::max(f.curvature, 1e-14 * Z.norm(f.feature) * Z.norm(f.feature));
+        }
+      });
 
   // eta moves by direction_k + shift_k; h_sum_k = sum h o direction_k.
   std::fill(direction_.begin(), direction_.end(), 0.0);
@@ -563,7 +566,7 @@ bool ProxNewton::line_search(Iterate& at, Step& step, const std::vector<Coordina
   };
   const double penalty_before = penalty_at(0.0);
   const double descent = slope + penalty_at(1.0) - penalty_before;
-  const double noise = k_rounding * (std::abs(value_) + penalty_before);
+  const double noise = rounding(n) * (std::abs(value_) + penalty_before);
 
   double t = 1.0;
   for (int halving = 0; halving <= k_halvings; ++halving, t *= 0.5) {
@@ -614,12 +617,13 @@ void ProxNewton::centre(Iterate& at) {
     if (!any_nonzero(b, K)) continue;
     double c = 0.0, largest = 0.0;
     for (Index k = 0; k < K; ++k) largest = std::max(largest, std::abs(b[k]));
+    if (!group_ &&
+        (!problem_.penalty.as_piece(j, e) || std::isfinite(e.lower) || std::isfinite(e.upper))) {
+      continue;
+    }
     if (group_ || problem_.penalty.is_free(j)) {
       for (Index k = 0; k < K; ++k) c += b[k] / static_cast<double>(K);
     } else {
-      if (!problem_.penalty.as_piece(j, e) || std::isfinite(e.lower) || std::isfinite(e.upper)) {
-        continue;
-      }
       c = row_shift(b, K, e.l1, e.l2);
     }
     if (std::abs(c) <= 1e-13 * largest) continue;

@@ -31,6 +31,12 @@ Reduction::Reduction(const design::Standardized& Z, const double* r, const doubl
   weights.assign(at(p), 1.0 / static_cast<double>(p));
   Z.full_gram(n_threads, R.data());
 
+  // A column that cannot enter a model is exactly zero here too, not the rounding of zero.
+  for (Index j = 0; j < p; ++j) {
+    if (Z.norm(j) > 0.0) continue;
+    for (Index i = 0; i < p; ++i) R[at(j * p + i)] = R[at(i * p + j)] = 0.0;
+  }
+
   // In place, column by column of the upper triangle: R_ij = (G_ij - R_i'R_j) / R_ii. A dependent
   // column gets a zero row: semi-definite Gram matrices are no exception.
   for (Index j = 0; j < p; ++j) {

@@ -116,7 +116,9 @@ def _column_scale(X: Any, s: Array) -> tuple[Array, NDArray[np.bool_]]:
         centred = s[rows, 0] * (X.data - mean[column]) ** 2
         stored = np.bincount(column, weights=s[rows, 0], minlength=X.shape[1])
         var = np.bincount(column, weights=centred, minlength=X.shape[1])
-        var = var + np.maximum(1.0 - stored, 0.0) * mean**2
+        # A full column has no implicit zeros, whatever the rounding of 1 - stored says.
+        full = np.diff(indptr) == X.shape[0]
+        var = var + np.where(full, 0.0, np.maximum(1.0 - stored, 0.0)) * mean**2
     else:
         var = (s * (X - mean) ** 2).sum(axis=0)
     constant = np.sqrt(var) <= 1e-13 * np.abs(mean)

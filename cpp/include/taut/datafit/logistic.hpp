@@ -13,8 +13,7 @@ namespace taut::datafit {
 /// vectorised pass, without a libm call, and neither overflow nor lose digits for large |eta|.
 class Logistic final : public Datafit {
  public:
-  Logistic(Index rows, const double* y, const double* weights)
-      : Datafit(rows, 1, weights), y_(y) {}
+  Logistic(Index rows, const double* y, const double* weights) : Datafit(rows, 1, weights), y_(y) {}
 
   double value(const double* eta) const override;
   void residual(const double* eta, double* r) const override;

@@ -23,7 +23,7 @@ class Dense final : public Design {
   void append_entries(Index j, std::vector<double>& val,
                       std::vector<std::int32_t>& idx) const override;
   ColumnScan scan(Index j, const double* s, const double* u) const override;
-  double centred_square(Index j, const double* s, double center) const override;
+  CentredScan centred_scan(Index j, const double* s, double center) const override;
 
  private:
   DenseView<T> X_;

@@ -10,9 +10,15 @@ namespace taut::design {
 
 /// What one pass over a column can tell about it.
 struct ColumnScan {
-  double weighted_sum = 0.0;      ///< sum_i s_i x_i
-  double weighted_square = 0.0;   ///< sum_i s_i x_i^2
-  double product = 0.0;           ///< sum_i u_i x_i
+  double weighted_sum = 0.0;     ///< sum_i s_i x_i
+  double weighted_square = 0.0;  ///< sum_i s_i x_i^2
+  double product = 0.0;          ///< sum_i u_i x_i
+};
+
+/// sum_i s_i (x_i - c) and sum_i s_i (x_i - c)^2.
+struct CentredScan {
+  double sum = 0.0;
+  double square = 0.0;
 };
 
 /// The matrix X (n x p) of a linear model, seen through its columns. Implementations hold a view of
@@ -63,8 +69,8 @@ class Design {
   /// Weighted moments and x_j'u in one pass.
   virtual ColumnScan scan(Index j, const double* s, const double* u) const = 0;
 
-  /// sum_i s_i (x_ij - center)^2, for columns whose variance cancels in the one-pass formula.
-  virtual double centred_square(Index j, const double* s, double center) const = 0;
+  /// Moments about `center`, for columns whose variance cancels in the one-pass formula.
+  virtual CentredScan centred_scan(Index j, const double* s, double center) const = 0;
 
  private:
   Index rows_;

@@ -70,7 +70,8 @@ class Standardized {
   void pack(Index j, const double* w, Index begin, Index end, double* out) const;
 
   /// out (n_rows_of_out = nJ, columns = nK, leading dimension ldo) = Z_J' diag(h) Z_K.
-  /// O(n nJ nK) dense, O(nnz_J nK) sparse; h may have any sign.
+  /// O(n nJ nK) dense (half of it when K is J, the same pointer), O(nnz_J nK) sparse; h may have any
+  /// sign.
   void gram(const Index* J, Index nJ, const Index* K, Index nK, const double* h, int n_threads,
             double* out, Index ldo) const;
 

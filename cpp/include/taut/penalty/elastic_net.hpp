@@ -34,6 +34,7 @@ class ElasticNet final : public Penalty {
 
   double l1_ratio_;
   FeatureRules rules_;
+  std::vector<double> lower_, upper_;  ///< bounds of the rows as they come
 };
 
 }  // namespace taut::penalty

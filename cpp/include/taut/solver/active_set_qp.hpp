@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "taut/linalg/cholesky.hpp"
@@ -27,8 +28,8 @@ class ActiveSetQP {
   Index size() const { return size_; }
 
   /// Column a of G: `size()` entries, leading dimension ld() (it changes in resize()).
-  double* column(Index a) { return &gram_[static_cast<std::size_t>(a * ld_)]; }
-  const double* column(Index a) const { return &gram_[static_cast<std::size_t>(a * ld_)]; }
+  double* column(Index a) { return gram_.get() + a * ld_; }
+  const double* column(Index a) const { return gram_.get() + a * ld_; }
   Index ld() const { return ld_; }
   /// Says that entries of G among the first size() coordinates changed: drops the factor.
   void gram_changed();
@@ -63,11 +64,12 @@ class ActiveSetQP {
 
   Index size_ = 0;
   Index ld_ = 0;
-  std::vector<double> gram_, w_, q_;
+  std::unique_ptr<double[]> gram_;  ///< ld x ld; not initialised, so unused room costs nothing
+  std::vector<double> w_, q_;
   std::vector<penalty::Piece> pieces_;
   linalg::UpdatableCholesky factor_;
-  std::vector<Index> support_;   ///< coordinates in the factor, in its order
-  std::vector<Index> position_;  ///< place in support_ or -1
+  std::vector<Index> support_;     ///< coordinates in the factor, in its order
+  std::vector<Index> position_;    ///< place in support_ or -1
   std::vector<double> factor_l2_;  ///< l2 with which each coordinate was factored
   std::vector<double> change_;     ///< scratch of newton(): zero between calls
   Index removals_ = 0;             ///< since the factor was last built from the Gram

@@ -29,7 +29,7 @@ class CoordinateDescent final : public InnerSolver {
   /// What a coordinate move needs of its feature, side by side in memory.
   struct Slot {
     Index feature;
-    Index column;      ///< in packed_ or in X
+    Index column;  ///< in packed_ or in X
     double mean;
     double inverse_scale;
     double curvature;  ///< ||z_j||_s^2
@@ -53,15 +53,15 @@ class CoordinateDescent final : public InnerSolver {
   design::PackedColumns packed_;
   std::vector<Index> features_;
   std::vector<Slot> slots_;
-  bool pieces_ = true;            ///< every feature so far is a linear-quadratic piece
-  double uniform_ = 0.0;          ///< the common weight, 0 if weights differ
-  std::vector<double> residual_;  ///< without its constant part
-  double constant_ = 0.0;         ///< true residual = residual_ + constant_
+  bool pieces_ = true;                  ///< every feature so far is a linear-quadratic piece
+  double uniform_ = 0.0;                ///< the common weight, 0 if weights differ
+  std::vector<double> residual_;        ///< without its constant part
+  double constant_ = 0.0;               ///< true residual = residual_ + constant_
   design::PackedColumns support_;       ///< columns of the support, scaled: newton()'s matrix
   std::vector<double> scales_, means_;  ///< of the support
-  std::vector<double> product_;   ///< scratch of length n
-  std::vector<Index> listed_;         ///< scratch of gap()
-  std::vector<double> rows_, grad_;   ///< scratch of gap()
+  std::vector<double> product_;         ///< scratch of length n
+  std::vector<Index> listed_;           ///< scratch of gap()
+  std::vector<double> rows_, grad_;     ///< scratch of gap()
 };
 
 }  // namespace taut::solver

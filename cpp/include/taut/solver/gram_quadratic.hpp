@@ -29,8 +29,8 @@ class GramQuadratic final : public InnerSolver {
   std::vector<Index> features_;
   std::vector<double> packed_;  ///< dense X: sqrt(s) o z_j of the candidates, n x m
   std::vector<double> root_weights_;
-  std::vector<double> grad_;    ///< of the candidates, at the last returned iterate
-  Index fresh_ = 0;             ///< candidates whose q is not known yet start here
+  std::vector<double> grad_;  ///< of the candidates, at the last returned iterate
+  Index fresh_ = 0;           ///< candidates whose q is not known yet start here
 };
 
 }  // namespace taut::solver

@@ -47,10 +47,10 @@ class HessianGram {
                   const double* h, double* out, Index ld);
 
   const Problem& problem_;
-  std::vector<double> residual_;    ///< n x K, of the point
-  std::vector<double> inverse_;     ///< K x K, G_00^-1 (nearly, on the complement of its kernel)
-  std::vector<double> border_;      ///< K per coordinate: G_0a
-  std::vector<double> corrected_;   ///< K per coordinate: G_00^-1 G_0a
+  std::vector<double> residual_;   ///< n x K, of the point
+  std::vector<double> inverse_;    ///< K x K, G_00^-1 (nearly, on the complement of its kernel)
+  std::vector<double> border_;     ///< K per coordinate: G_0a
+  std::vector<double> corrected_;  ///< K per coordinate: G_00^-1 G_0a
   std::vector<Coordinate> coordinates_;
   std::vector<double> h_, block_, column_;
 };

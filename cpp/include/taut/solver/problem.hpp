@@ -47,8 +47,7 @@ void gradients(const Problem& problem, const Iterate& at, const Index* features,
                double* out);
 
 /// The penalty at the iterate, coefficients outside of the listed features being zero.
-double penalty_value(const Problem& problem, const Iterate& at, const Index* features,
-                     Index count);
+double penalty_value(const Problem& problem, const Iterate& at, const Index* features, Index count);
 
 /// F + penalty at the iterate, coefficients outside of the listed features being zero.
 double objective(const Problem& problem, const Iterate& at, const Index* features, Index count);

@@ -78,13 +78,13 @@ class ProxNewton final : public InnerSolver {
   GroupQP group_qp_;
 
   std::vector<Index> features_;
-  std::vector<Index> slot_;         ///< of a feature among features_, by feature; -1 outside
-  std::vector<char> in_model_;      ///< K per feature of the working set
-  std::vector<double> grad_;        ///< K per feature of the working set
-  std::vector<double> grad0_;       ///< K
-  Index known_ = 0;                 ///< features whose gradient is up to date
-  double value_ = 0.0;              ///< datafit at the iterate
-  std::vector<double> residual_;    ///< to which grad_ and value_ belong
+  std::vector<Index> slot_;       ///< of a feature among features_, by feature; -1 outside
+  std::vector<char> in_model_;    ///< K per feature of the working set
+  std::vector<double> grad_;      ///< K per feature of the working set
+  std::vector<double> grad0_;     ///< K
+  Index known_ = 0;               ///< features whose gradient is up to date
+  double value_ = 0.0;            ///< datafit at the iterate
+  std::vector<double> residual_;  ///< to which grad_ and value_ belong
 
   std::vector<double> u_, sums_, direction_, constant_, trial_eta_, trial_residual_, scratch_;
   std::vector<double> model_grad_, change_, target_, change0_, inverse_;
@@ -94,10 +94,10 @@ class ProxNewton final : public InnerSolver {
   double fresh_contraction_ = 0.1;  ///< by the last step with a new Hessian
   double gap_ratio_ = 0.5;          ///< gap / (violation * sum |b|), as last seen
   double build_work_ = 0.0;
-  double curvature_scale_ = 1.0;    ///< the Hessian in use is this times the Gram
-  double path_scale_ = 1.0;         ///< the same, as the last first step along the path found it
-  double alpha_ = -1.0;             ///< penalty strength of the last solve
-  double model_curvature_ = 0.0;    ///< d'G d of the last step
+  double curvature_scale_ = 1.0;  ///< the Hessian in use is this times the Gram
+  double path_scale_ = 1.0;       ///< the same, as the last first step along the path found it
+  double alpha_ = -1.0;           ///< penalty strength of the last solve
+  double model_curvature_ = 0.0;  ///< d'G d of the last step
   bool rebuild_ = true;
   Counters counters_;
 };
