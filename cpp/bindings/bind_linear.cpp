@@ -174,9 +174,9 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
                          start_coef.empty() ? nullptr : start_coef.data(),
                          start_intercept.empty() ? nullptr : start_intercept.data(), out, monitor);
   }
-  if (!report.finite) throw py::value_error("X contains NaN, infinity or a value too large.");
-
   py::dict result;
+  result["finite"] = report.finite;
+  if (!report.finite) return result;
   result["alphas"] = to_array(report.alphas);
   result["coefs"] = head(coefs, report.n_done);
   result["intercepts"] = head(intercepts, report.n_done);

@@ -25,6 +25,8 @@ DESIGN_CHECKS: dict[str, Any] = {
     "dtype": [np.float64, np.float32],
     "order": None,
     "copy": False,
+    # Left to the kernel: a pass of its own over X would be a noticeable part of a fit.
+    "ensure_all_finite": False,
 }
 
 #: How X is read for predictions, where a product is all that is asked of it.

@@ -22,8 +22,9 @@
 namespace taut {
 namespace {
 
-/// A helper looks for the next region this long before it sleeps; waking it costs about as much.
-constexpr auto k_linger = std::chrono::microseconds(100);
+/// A helper looks for the next region this long before it sleeps: longer than what a solver does
+/// between two regions. It gives way to any other thread meanwhile.
+constexpr auto k_linger = std::chrono::milliseconds(1);
 
 thread_local bool inside_region = false;
 
@@ -117,7 +118,8 @@ class Pool {
     while (true) {
       const auto until = std::chrono::steady_clock::now() + k_linger;
       while (!news(seen) && std::chrono::steady_clock::now() < until) {
-        for (int i = 0; i < 32 && !news(seen); ++i) pause();
+        for (int i = 0; i < 256 && !news(seen); ++i) pause();
+        if (!news(seen)) std::this_thread::yield();
       }
       if (!news(seen)) {
         std::unique_lock<std::mutex> lock(sleep_);

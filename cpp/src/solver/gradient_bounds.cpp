@@ -49,7 +49,7 @@ void GradientBounds::extend_basis(const Iterate& at) {
   if (max_basis_ < K) return;
   if (basis_size_ + K > max_basis_) basis_size_ = 0;
   basis_.resize(at_(n * max_basis_));
-  products_.resize(at_(p * max_basis_));
+  if (!products_) products_.reset(new double[at_(p * max_basis_)]);
   const double* s = problem_.datafit.weights();
   for (Index k = 0; k < K; ++k) {
     double* b = &basis_[at_(basis_size_ * n)];
@@ -67,12 +67,12 @@ void GradientBounds::extend_basis(const Iterate& at) {
     const double rest = std::sqrt(linalg::weighted_dot(s, b, b, n));
     if (!(rest > 1e-7 * size)) continue;  // already in the span
     for (Index i = 0; i < n; ++i) b[i] /= rest;
-    double* out = &products_[at_(basis_size_ * p)];
+    double* out = &products_[basis_size_ * p];
     parallel_blocks(p, 8 * k_block, p * basis_size_ > 100000 ? problem_.n_threads : 1,
                     [&](Index begin, Index end) {
                       for (Index j = begin; j < end; ++j) out[j] = -grad_[at_(j * K + k)];
                       for (Index t = 0; t < basis_size_; ++t) {
-                        linalg::axpy(-along[at_(t)], &products_[at_(t * p + begin)], out + begin,
+                        linalg::axpy(-along[at_(t)], &products_[t * p + begin], out + begin,
                                      end - begin);
                       }
                       for (Index j = begin; j < end; ++j) out[j] /= rest;
@@ -120,7 +120,7 @@ void GradientBounds::update(const Iterate& at, const std::vector<char>& skip) {
       for (Index k = 0; k < K; ++k) {
         std::fill_n(ghat, end - begin, 0.0);
         for (Index t = 0; t < basis_size_; ++t) {
-          linalg::axpy(-along[at_(k * basis_size_ + t)], &products_[at_(t * p + begin)], ghat,
+          linalg::axpy(-along[at_(k * basis_size_ + t)], &products_[t * p + begin], ghat,
                        end - begin);
         }
         for (Index j = begin; j < end; ++j) grad_[at_(j * K + k)] = ghat[j - begin];

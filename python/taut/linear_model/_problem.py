@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import assert_all_finite
 
 from taut import _core
 from taut._validation import (
@@ -140,6 +141,10 @@ class Problem:
             **self.options,
             **settings,
         )
+        if not raw["finite"]:
+            # The kernel looks for NaN and infinity in the pass over X that it makes anyway.
+            assert_all_finite(self.X, estimator_name=self.owner, input_name="X")
+            raise ValueError("X contains values whose squares overflow; rescale its columns.")
         return raw
 
     def alpha_max(self, l1_ratio: float, n_threads: int) -> float:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "taut/solver/problem.hpp"
@@ -52,7 +53,7 @@ class GradientBounds {
   Index max_basis_;
   Index basis_size_ = 0;
   std::vector<double> basis_;     ///< n x m
-  std::vector<double> products_;  ///< p x m: z_j'(s b_t)
+  std::unique_ptr<double[]> products_;  ///< p x m: z_j'(s b_t)
   std::vector<double> grad_;      ///< p x K
   std::vector<double> unit_threshold_;
   std::vector<Index> exact_;
