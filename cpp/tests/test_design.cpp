@@ -70,7 +70,9 @@ void check(const Design& D, const Matrix& X, bool sparse) {
     CHECK(near(scan.weighted_sum, sum));
     CHECK(near(scan.weighted_square, square));
     CHECK(near(scan.product, product));
-    CHECK(near(D.centred_square(j, s.data(), 0.7), centred));
+    const design::CentredScan about = D.centred_scan(j, s.data(), 0.7);
+    CHECK(near(about.sum, sum - 0.7L));  // weights sum to 1
+    CHECK(near(about.square, centred));
 
     for (Index count = 0; count <= 9; ++count) {
       std::vector<double> out(at(count + 1), 77.0);
