@@ -214,6 +214,32 @@ TEST_CASE("standardized: Gram matrices with weights of any sign, dense and spars
   });
 }
 
+TEST_CASE("standardized: the Gram matrix of a list with itself is whole and symmetric") {
+  const Index n = 300, p = 120, m = 105;
+  const Matrix X = sample(n, p, 16);
+  Random random(17);
+  const std::vector<double> s = random.weights(n), h = random.normals(n);
+  std::vector<Index> J;
+  for (Index j = 0; j < m; ++j) J.push_back((j * 43) % p);
+  const std::vector<Index> copy = J;
+  each_storage(X, [&](const Design& D) {
+    const Standardized got(D, s.data(), true, true, nullptr, 1);
+    std::vector<double> same(at(m * m), 77.0), apart(at(m * m), 77.0), more(at(m * m), 77.0);
+    got.gram(J.data(), m, J.data(), m, h.data(), 1, same.data(), m);
+    got.gram(J.data(), m, J.data(), m, h.data(), 3, more.data(), m);
+    got.gram(J.data(), m, copy.data(), m, h.data(), 1, apart.data(), m);
+    double worst = 0.0;
+    for (Index a = 0; a < m; ++a) {
+      for (Index b = 0; b < m; ++b) {
+        worst = std::max(worst, std::abs(same[at(a * m + b)] - same[at(b * m + a)]));
+        worst = std::max(worst, std::abs(same[at(a * m + b)] - apart[at(a * m + b)]));
+      }
+    }
+    CHECK(worst < 1e-10);
+    CHECK(more == same);
+  });
+}
+
 TEST_CASE("standardized: the full Gram matrix is Z'SZ, both triangles, the same for any threads") {
   for (Index n : {40, 300}) {
     const Index p = 110;
@@ -333,4 +359,58 @@ TEST_CASE("standardized: NaN and infinity anywhere are found, also where the wei
       }
     }
   }
+}
+
+TEST_CASE("standardized: a column that varies where weights are zero only is constant, sparse too") {
+  const Index n = 30;
+  Matrix X(n, 1);
+  std::vector<double> s(at(n), 0.0);
+  for (Index i = 0; i < n; ++i) {
+    X(i, 0) = i % 3 == 0 ? 2.5 : static_cast<double>(i);
+    if (i % 3 == 0) s[at(i)] = 0.1;
+  }
+  each_storage(X, [&](const Design& D) {
+    const Standardized got(D, s.data(), true, true, nullptr, 1);
+    CHECK(got.norm(0) == 0.0);
+    CHECK(got.scale(0) == 1.0);
+    CHECK(std::abs(got.mean(0) - 2.5) < 1e-14);
+  });
+}
+
+TEST_CASE("standardized: constant columns are found sparse and dense, and among many rows") {
+  for (Index n : {7, 50, 1000, 200000}) {
+    for (double level : {1.0, 0.1, -3.7, 1e8 + 0.3}) {
+      Matrix X(n, 1);
+      X.data.assign(at(n), level);
+      Random random(14);
+      for (const auto& s :
+           {std::vector<double>(at(n), 1.0 / static_cast<double>(n)), random.weights(n)}) {
+        CAPTURE(n);
+        CAPTURE(level);
+        const Dense<double> dense({X.data.data(), n, 1, n});
+        const SparseCopy<double, std::int32_t> copy(X);
+        const Csc<double, std::int32_t> sparse(copy.view());
+        for (const Design* D : {static_cast<const Design*>(&dense), static_cast<const Design*>(&sparse)}) {
+          const Standardized got(*D, s.data(), true, true, nullptr, 1);
+          CHECK(got.norm(0) == 0.0);
+          CHECK(got.scale(0) == 1.0);
+          CHECK(relative(got.mean(0), level) < 1e-11);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("standardized: a small variance about a large mean in a full sparse column") {
+  const Index n = 200;
+  Random random(15);
+  Matrix X(n, 1);
+  for (double& x : X.data) x = 1e6 + random.normal();
+  const std::vector<double> s = random.weights(n);
+  const SparseCopy<double, std::int32_t> copy(X);
+  const Csc<double, std::int32_t> sparse(copy.view());
+  const Moments expected(X, s, true, true);
+  const Standardized got(sparse, s.data(), true, true, nullptr, 1);
+  // The mean errs by 1e-15 of 1e6 at most; a share eps of mean^2 in the variance would show as 1e-4.
+  CHECK(relative(got.scale(0), expected.scale[0]) < 1e-9);
 }
