@@ -351,3 +351,22 @@ TEST_CASE("active set QP: rounds that run out are reported with the violation re
   CHECK(report.sweeps == 1);
   CHECK(std::abs(report.violation - t.violation(coefficients(qp))) < 1e-10);
 }
+
+TEST_CASE("active set QP: penalties that vanish leave least squares, also on duplicates in a box") {
+  Random random(4);
+  for (int trial = 0; trial < 300; ++trial) {
+    const Index m = 1 + random.below(5);
+    Task t = draw(m, 1 + random.below(7), random);
+    CAPTURE(trial);
+    ActiveSetQP qp;
+    load(qp, t);
+    qp.solve(k_target, 10000, 1);
+    for (Index a = 0; a < m; ++a) {
+      t.pieces[at(a)].l1 = t.pieces[at(a)].l2 = 0.0;
+      qp.piece(a) = t.pieces[at(a)];
+    }
+    check_solution(t, qp);
+    check_minimum(t, qp, brute_force(t));
+    for (double w : coefficients(qp)) CHECK(std::abs(w) < 1e6);
+  }
+}
