@@ -124,3 +124,89 @@ TEST_CASE("path: float entries give the solution of the rounded matrix") {
   CHECK(largest_difference(coefs, expected.coefs) < 1e-9);
 }
 
+
+TEST_CASE("path: a start that breaks the box or names excluded features is mended") {
+  Task t = make(50, 10, 191);
+  t.options.alphas = {0.05};
+  t.rules.factor = {1.0, 1.0, k_inf, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0};
+  t.rules.lower.assign(10, 0.0);
+  t.rules.upper.assign(10, 0.2);
+  t.start = {5.0, -5.0, 3.0, 0.1, 0.0, 1.0, -0.5, 2.0, 0.2, -1e-3};
+  each_way(t, [](const Task& task) {
+    const Fit f = fit(task);
+    check_certificate(task, f);
+    check_coefficients(task, f, 2e-5);
+  });
+}
+
+TEST_CASE("path: constant columns stay out, whatever their value and their penalty") {
+  for (double level : {0.0, 1.0, 0.1, -123456.7, 1e8 + 0.3}) {
+    for (double factor : {1.0, 0.0}) {
+      for (bool standardize : {false, true}) {
+        for (Index n : {50, 15}) {
+          Task t = make(n, 10, 201);
+          for (Index i = 0; i < n; ++i) t.X(i, 4) = level;
+          t.rules.factor.assign(10, 1.0);
+          t.rules.factor[4] = factor;
+          t.options.standardize = standardize;
+          CAPTURE(level);
+          CAPTURE(factor);
+          CAPTURE(standardize);
+          CAPTURE(n);
+          each_way(t, [](const Task& task) {
+            const Fit f = fit(task);
+            for (Index step = 0; step < f.report.n_done; ++step) {
+              CHECK(f.report.converged[at(step)]);
+              CHECK(f.coef(task, step, 4) == 0.0);
+            }
+          });
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("path: one penalty object serves several fits") {
+  Task t = make(50, 10, 251);
+  t.options.standardize = true;
+  t.options.alphas = {0.01};
+  t.rules.lower.assign(10, -0.1);
+  t.rules.upper.assign(10, 0.1);
+  const datafit::Quadratic datafit(50, t.y.data(), t.s.data());
+  penalty::ElasticNet penalty(1, 1.0, t.rules);
+  const design::Dense<double> X({t.X.data.data(), 50, 10, 50});
+  SilentMonitor monitor;
+  std::vector<double> first(10, 0.0), second(10, 0.0);
+  double intercept = 0.0;
+  solver::fit_path(X, datafit, penalty, nullptr, t.options, nullptr, nullptr,
+                   {first.data(), &intercept}, monitor);
+  solver::fit_path(X, datafit, penalty, nullptr, t.options, nullptr, nullptr,
+                   {second.data(), &intercept}, monitor);
+  CHECK(largest_difference(first, second) < 1e-9);
+}
+
+TEST_CASE("path: a start beyond a bound that the data push against does not stay there") {
+  Task t = make(50, 2, 193);
+  for (Index i = 0; i < 50; ++i) t.y[at(i)] = 10.0 * t.X(i, 0) + t.X(i, 1);
+  t.rules.upper.assign(2, 0.2);
+  t.options.alphas = {0.01};
+  for (bool standardize : {false, true}) {
+    t.options.standardize = standardize;
+    t.start = {5.0, 0.1};
+    each_way(t, [](const Task& task) { check_certificate(task, fit(task)); });
+  }
+}
+
+TEST_CASE("path: free copies of a column next to a box have a bounded solution") {
+  Task t = make(40, 5, 261);
+  for (Index i = 0; i < 40; ++i) t.X(i, 3) = -t.X(i, 0);
+  t.rules.factor = {0.0, 1.0, 1.0, 0.0, 0.0};
+  t.rules.upper = {k_inf, 0.05, 0.1, k_inf, 0.3};
+  t.options.tol = 1e-10;
+  t.options.alphas = {0.3, 0.03, 0.0};
+  each_way(t, [](const Task& task) {
+    const Fit f = fit(task);
+    check_certificate(task, f);
+    for (double b : f.coefs) CHECK(std::abs(b) < 1e6);
+  });
+}
