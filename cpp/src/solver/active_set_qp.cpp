@@ -20,6 +20,8 @@ constexpr Index k_max_removals = 2000;
 
 /// Rates of penalty below this share of their parts are rounding.
 constexpr double k_tie = 1e-12;
+/// Shares of a column in another, norms being equal, below which they are rounding.
+constexpr double k_rounding = 1e-10;
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
@@ -132,6 +134,11 @@ bool ActiveSetQP::slide(Index a) {
   std::vector<double> c(support_.size());
   for (std::size_t i = 0; i < support_.size(); ++i) c[i] = g[support_[i]];
   factor_.solve(c.data());
+  // Shares that are rounding take no part: a walk along them would have no end in sight.
+  for (std::size_t i = 0; i < support_.size(); ++i) {
+    const Index b = support_[i];
+    if (c[i] * c[i] * column(b)[b] <= k_rounding * k_rounding * g[a]) c[i] = 0.0;
+  }
   double rate = slope(a, 1.0);
   for (std::size_t i = 0; i < support_.size(); ++i) rate -= slope(support_[i], c[i]);
   double size = std::abs(slope(a, 1.0));

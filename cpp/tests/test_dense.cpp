@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/linalg/dense.hpp"
+
+#include <doctest/doctest.h>
+
+#include "reference.hpp"
+
+using namespace taut::linalg;
+using reference::at;
+using reference::Random;
+using taut::Index;
+
+TEST_CASE("gemm: A'B is added to C, with leading dimensions, and nothing else is written") {
+  Random random(1);
+  for (Index m : {1, 3, 8, 33}) {
+    for (Index n : {1, 2, 9, 40}) {
+      for (Index k : {0, 1, 5, 64, 257}) {
+        const Index lda = k + 2, ldb = k + 5, ldc = m + 3;
+        const auto a = random.normals(lda * m), b = random.normals(ldb * n);
+        const auto start = random.normals(ldc * n);
+        std::vector<double> c = start;
+        add_gemm_tn(m, n, k, a.data(), lda, b.data(), ldb, c.data(), ldc);
+        double worst = 0.0;
+        bool untouched = true;
+        for (Index j = 0; j < n; ++j) {
+          for (Index i = 0; i < ldc; ++i) {
+            const std::size_t t = at(j * ldc + i);
+            if (i >= m) {
+              untouched = untouched && c[t] == start[t];
+              continue;
+            }
+            long double sum = start[t];
+            for (Index r = 0; r < k; ++r) {
+              sum += static_cast<long double>(a[at(i * lda + r)]) * b[at(j * ldb + r)];
+            }
+            worst = std::max(worst, std::abs(static_cast<double>(sum - c[t])));
+          }
+        }
+        // k terms of size about 1: k eps is 6e-14 at most.
+        CHECK(worst < 1e-13);
+        CHECK(untouched);
+      }
+    }
+  }
+}
+
+TEST_CASE("gemm: an empty C is left alone") {
+  double c = 3.0;
+  const double a = 1.0;
+  add_gemm_tn(0, 1, 1, &a, 1, &a, 1, &c, 1);
+  add_gemm_tn(1, 0, 1, &a, 1, &a, 1, &c, 1);
+  CHECK(c == 3.0);
+}
+
+TEST_CASE("gemv: alpha A x is added to y, with a leading dimension") {
+  Random random(2);
+  for (Index m : {1, 4, 31, 200}) {
+    for (Index n : {0, 1, 3, 50}) {
+      const Index lda = m + 4;
+      const auto a = random.normals(lda * n + 1), x = random.normals(n + 1);
+      const auto start = random.normals(m + 1);
+      for (double alpha : {1.0, -0.37, 0.0}) {
+        std::vector<double> y = start;
+        add_gemv(m, n, alpha, a.data(), lda, x.data(), y.data());
+        for (Index i = 0; i < m; ++i) {
+          long double sum = 0.0L;
+          for (Index j = 0; j < n; ++j) {
+            sum += static_cast<long double>(a[at(j * lda + i)]) * x[at(j)];
+          }
+          CHECK(std::abs(static_cast<double>(start[at(i)] + alpha * sum - y[at(i)])) < 1e-13);
+        }
+        CHECK(y[at(m)] == start[at(m)]);
+      }
+    }
+  }
+}
