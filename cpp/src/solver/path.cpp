@@ -231,6 +231,78 @@ void fit_null_intercept(const Problem& problem, Iterate& at, const PathOptions& 
   }
 }
 
+/// Least squares without intercept and offset: columns are centred, and what is to be fitted is the
+/// residual of the null model, which also keeps the gap exact for a y of large mean and small
+/// variance. With many rows and few columns, p rows take the place of n (Reduction).
+class PlainLeastSquares {
+ public:
+  PlainLeastSquares(const Problem& full, const std::vector<double>& residual,
+                    const std::vector<double>& grad, bool may_reduce)
+      : target_(residual) {
+    const design::Standardized& Z = full.Z;
+    if (may_reduce && Reduction::pays(Z)) {
+      const Index p = Z.cols();
+      reduction_.emplace(Z, residual.data(), grad.data(), full.n_threads);
+      X_.emplace(DenseView<double>{reduction_->R.data(), p, p, p});
+      Z_.emplace(*X_, reduction_->weights.data(), false, false, nullptr, 1);
+      fit_.emplace(p, reduction_->t.data(), reduction_->weights.data());
+    } else {
+      fit_.emplace(Z.rows(), target_.data(), Z.weights());
+    }
+    problem_.emplace(
+        Problem{Z_ ? *Z_ : Z, *fit_, full.penalty, nullptr, false, full.n_threads});
+  }
+
+  const Problem& problem() const { return *problem_; }
+  /// What objectives of the full problem have more than those of this one.
+  double shift() const { return reduction_ ? 0.5 * reduction_->rest : 0.0; }
+
+ private:
+  std::vector<double> target_;
+  std::optional<Reduction> reduction_;
+  std::optional<design::Dense<double>> X_;
+  std::optional<design::Standardized> Z_;
+  std::optional<datafit::Quadratic> fit_;
+  std::optional<Problem> problem_;
+};
+
+/// Puts the iterate at a start given on the scale of X. Z standardises X; `solved` may be a problem
+/// in its place, without an intercept.
+void place(const design::Standardized& Z, const Problem& solved, const double* coef,
+           const double* intercept, Iterate& at) {
+  const Index p = Z.cols(), K = solved.outputs();
+  for (Index k = 0; k < K; ++k) {
+    const bool shifted = solved.fit_intercept && intercept;
+    if (shifted) at.intercept[at_(k)] = intercept[k];
+    for (Index j = 0; j < p; ++j) {
+      const double b = coef[k * p + j];
+      const bool may_enter = Z.norm(j) > 0.0 && !solved.penalty.is_excluded(j);
+      at.coef[at_(j * K + k)] = may_enter ? b * Z.scale(j) : 0.0;
+      if (shifted && may_enter) at.intercept[at_(k)] += Z.mean(j) * b;
+    }
+  }
+  // A start outside of the bounds is no start: a step of length zero only projects.
+  for (Index j = 0; j < p; ++j) solved.penalty.prox(&at.coef[at_(j * K)], 0.0, j);
+  refresh(solved, at, nullptr, p);
+}
+
+/// Writes the iterate on the scale of X; only the listed features can be nonzero.
+void write(const design::Standardized& Z, const Iterate& at, const std::vector<Index>& features,
+           Index K, bool centre_intercepts, double* coefs, double* intercepts) {
+  for (Index j : features) {
+    for (Index k = 0; k < K; ++k) {
+      const double b = at.coef[at_(j * K + k)];
+      if (b == 0.0) continue;
+      coefs[k * Z.cols() + j] = b / Z.scale(j);
+      intercepts[k] -= Z.mean(j) * coefs[k * Z.cols() + j];
+    }
+  }
+  if (!centre_intercepts) return;
+  double mean = 0.0;
+  for (Index k = 0; k < K; ++k) mean += intercepts[k] / static_cast<double>(K);
+  for (Index k = 0; k < K; ++k) intercepts[k] -= mean;
+}
+
 /// alpha_max, alpha_max * eps^(1/(k-1)), .. , alpha_max * eps.
 std::vector<double> alpha_grid(double alpha_max, double eps, Index k) {
   std::vector<double> alphas(at_(k));
@@ -286,32 +358,15 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
     gradients(problem, at, nullptr, p, grad.data());
   }
 
-  // Least squares go on without intercept and offset: columns are centred, and what is to be fitted
-  // is the null residual, which also keeps the gap exact for a y of large mean and small variance.
-  // With many rows and few columns, p rows take the place of n.
-  const double constant = at.intercept[0];
-  std::vector<double> target;
-  std::optional<Reduction> reduction;
-  std::optional<design::Dense<double>> small;
-  std::optional<design::Standardized> small_Z;
-  std::optional<datafit::Quadratic> plain_fit;
-  std::optional<Problem> plain_problem;
-  const bool plain = datafit.is_quadratic();
-  if (plain && options.route != Route::naive && Reduction::pays(Z)) {
-    reduction.emplace(Z, at.residual.data(), grad.data(), options.n_threads);
-    small.emplace(DenseView<double>{reduction->R.data(), p, p, p});
-    small_Z.emplace(*small, reduction->weights.data(), false, false, nullptr, 1);
-    plain_fit.emplace(p, reduction->t.data(), reduction->weights.data());
-    plain_problem.emplace(
-        Problem{*small_Z, *plain_fit, penalty, nullptr, false, options.n_threads});
-  } else if (plain) {
-    target = at.residual;
-    plain_fit.emplace(n, target.data(), s);
-    plain_problem.emplace(Problem{Z, *plain_fit, penalty, nullptr, false, options.n_threads});
+  double intercept_outside = 0.0;  // of a problem that is solved without its own
+  std::optional<PlainLeastSquares> plain;
+  if (datafit.is_quadratic()) {
+    plain.emplace(problem, at.residual, grad, options.route != Route::naive);
+    intercept_outside = at.intercept[0];
+    at = Iterate::zero(plain->problem());
   }
-  if (plain) at = Iterate::zero(*plain_problem);
-  const Problem& solved = plain ? *plain_problem : problem;
-  const double shift = reduction ? 0.5 * reduction->rest : 0.0;
+  const Problem& solved = plain ? plain->problem() : problem;
+  const double shift = plain ? plain->shift() : 0.0;
 
   const auto inner = make_inner(solved, options);
   Driver driver(solved, penalty, options, *inner, report.null_loss, monitor);
@@ -326,20 +381,7 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
                              : options.alphas;
 
   if (start_coef) {
-    for (Index k = 0; k < K; ++k) {
-      const double* b = start_coef + k * p;
-      for (Index j = 0; j < p; ++j) {
-        const bool may_enter = Z.norm(j) > 0.0 && !penalty.is_excluded(j);
-        at.coef[at_(j * K + k)] = may_enter ? b[j] * Z.scale(j) : 0.0;
-      }
-      if (solved.fit_intercept && start_intercept) {
-        at.intercept[at_(k)] = start_intercept[k];
-        for (Index j = 0; j < p; ++j) at.intercept[at_(k)] += Z.mean(j) * b[j];
-      }
-    }
-    // A start outside of the bounds is no start: a step of length zero only projects.
-    for (Index j = 0; j < p; ++j) penalty.prox(&at.coef[at_(j * K)], 0.0, j);
-    refresh(solved, at, nullptr, p);
+    place(Z, solved, start_coef, start_intercept, at);
     driver.warm_start(at);
   }
 
@@ -349,25 +391,10 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
     penalty.set_alpha(alphas[at_(step)]);
     const Driver::Step done = driver.run(at, Progress{step, steps, alphas[at_(step)], 0.0, 0});
 
-    // Coefficients on the scale of X. Only the working set can be nonzero.
-    double* coefs = out.coefs + step * K * p;
     double* intercepts = out.intercepts + step * K;
-    for (Index k = 0; k < K; ++k) {
-      intercepts[k] = plain ? constant : at.intercept[at_(k)];
-    }
-    for (Index j : driver.working_set()) {
-      for (Index k = 0; k < K; ++k) {
-        const double b = at.coef[at_(j * K + k)];
-        if (b == 0.0) continue;
-        coefs[k * p + j] = b / Z.scale(j);
-        intercepts[k] -= Z.mean(j) * coefs[k * p + j];
-      }
-    }
-    if (problem.fit_intercept && datafit.is_shift_invariant()) {
-      double mean = 0.0;
-      for (Index k = 0; k < K; ++k) mean += intercepts[k] / static_cast<double>(K);
-      for (Index k = 0; k < K; ++k) intercepts[k] -= mean;
-    }
+    for (Index k = 0; k < K; ++k) intercepts[k] = at.intercept[at_(k)] + intercept_outside;
+    write(Z, at, driver.working_set(), K, options.fit_intercept && datafit.is_shift_invariant(),
+          out.coefs + step * K * p, intercepts);
     const double loss = done.loss + shift;
     const double explained = report.null_loss > least_loss
                                  ? 1.0 - (loss - least_loss) / (report.null_loss - least_loss)
