@@ -77,8 +77,7 @@ void sparse_pass(benchmark::State& state) {
   const Index n = 20000, p = 5000, entries = state.range(0);
   const Sparse x(n, p, entries);
   const auto u = normals<double>(n, 2), s = equal_weights(n);
-  const taut::design::Csc<double, std::int32_t> X(
-      {x.val.data(), x.idx.data(), x.ptr.data(), n, p});
+  const taut::design::Csc<double, std::int32_t> X({x.val.data(), x.idx.data(), x.ptr.data(), n, p});
   const taut::design::Standardized Z(X, s.data(), true, true, nullptr, 1);
   std::vector<double> out(static_cast<std::size_t>(p));
   for (auto _ : state) {

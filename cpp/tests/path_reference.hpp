@@ -20,7 +20,6 @@ using reference::Matrix;
 using reference::Random;
 using solver::Route;
 
-
 /// A least-squares problem with its data, as a caller would hold them.
 struct Task {
   Matrix X;

@@ -32,9 +32,7 @@ class Random {
   double uniform(double low = 0.0, double high = 1.0) {
     return low + (high - low) * static_cast<double>(engine_() >> 11) / 9007199254740992.0;
   }
-  Index below(Index n) {
-    return static_cast<Index>(engine_() % static_cast<std::uint64_t>(n));
-  }
+  Index below(Index n) { return static_cast<Index>(engine_() % static_cast<std::uint64_t>(n)); }
   double normal() {
     const double u = 1.0 - uniform();
     return std::sqrt(-2.0 * std::log(u)) * std::cos(6.283185307179586 * uniform());

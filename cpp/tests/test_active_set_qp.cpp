@@ -94,11 +94,26 @@ double brute_force(const Task& t) {
     for (Index a = 0, rest = code; a < m; ++a, rest /= 5) {
       const Piece& e = t.pieces[at(a)];
       switch (rest % 5) {
-        case 0: break;
-        case 1: w[at(a)] = e.lower; possible = possible && std::isfinite(e.lower); break;
-        case 2: w[at(a)] = e.upper; possible = possible && std::isfinite(e.upper); break;
-        case 3: sign[at(a)] = 1.0; moving.push_back(a); possible = possible && e.upper > 0.0; break;
-        default: sign[at(a)] = -1.0; moving.push_back(a); possible = possible && e.lower < 0.0; break;
+        case 0:
+          break;
+        case 1:
+          w[at(a)] = e.lower;
+          possible = possible && std::isfinite(e.lower);
+          break;
+        case 2:
+          w[at(a)] = e.upper;
+          possible = possible && std::isfinite(e.upper);
+          break;
+        case 3:
+          sign[at(a)] = 1.0;
+          moving.push_back(a);
+          possible = possible && e.upper > 0.0;
+          break;
+        default:
+          sign[at(a)] = -1.0;
+          moving.push_back(a);
+          possible = possible && e.lower < 0.0;
+          break;
       }
     }
     if (!possible) continue;

@@ -37,8 +37,8 @@ bool append(UpdatableCholesky& factor, const Matrix& A, std::vector<Index>& held
 }
 
 /// Largest error of the factor's solution of A_held x = b, against elimination.
-double solve_error(const UpdatableCholesky& factor, const Matrix& A,
-                   const std::vector<Index>& held, Random& random) {
+double solve_error(const UpdatableCholesky& factor, const Matrix& A, const std::vector<Index>& held,
+                   Random& random) {
   const Index m = static_cast<Index>(held.size());
   REQUIRE(factor.size() == m);
   Matrix B(m, m);

@@ -49,14 +49,21 @@ Rule draw(Random& random) {
   const double factors[] = {0.0, 0.4, 1.0, 1.0, 2.5, k_inf};
   rule.factor = factors[random.below(6)];
   switch (random.below(6)) {
-    case 0: rule.lower = 0.0; break;
-    case 1: rule.upper = 0.0; break;
-    case 2: rule.lower = -random.uniform(0.1, 1.5); break;
+    case 0:
+      rule.lower = 0.0;
+      break;
+    case 1:
+      rule.upper = 0.0;
+      break;
+    case 2:
+      rule.lower = -random.uniform(0.1, 1.5);
+      break;
     case 3:
       rule.lower = -random.uniform(0.1, 1.5);
       rule.upper = random.uniform(0.1, 1.5);
       break;
-    default: break;
+    default:
+      break;
   }
   return rule;
 }
@@ -178,8 +185,7 @@ TEST_CASE("elastic net: the subdifferential distance is the steepest descent, by
     if (trial % 3 == 1 && std::isfinite(rule.high())) b = rule.high();
     if (trial % 3 == 2) b = std::min(rule.high(), std::max(rule.low(), random.normal()));
     const double g = random.uniform(-2.0, 2.0);
-    const double expected =
-        std::max({0.0, -slope(rule, b, g, 1.0), -slope(rule, b, g, -1.0)});
+    const double expected = std::max({0.0, -slope(rule, b, g, 1.0), -slope(rule, b, g, -1.0)});
     CHECK(std::abs(make(rule)->subdiff_distance(&b, &g, k_feature) - expected) < 1e-6);
   }
 }
@@ -198,7 +204,8 @@ TEST_CASE("elastic net: the conjugate is the supremum over the box") {
     }
     const auto gain = [&](double u) { return -g * u - rule.value(u); };
     const double far = 1e9;
-    const bool grows = gain(std::min(rule.high(), far)) > 1e6 || gain(std::max(rule.low(), -far)) > 1e6;
+    const bool grows =
+        gain(std::min(rule.high(), far)) > 1e6 || gain(std::max(rule.low(), -far)) > 1e6;
     if (grows) {
       ++infinite;
       CHECK(got == k_inf);
@@ -206,7 +213,8 @@ TEST_CASE("elastic net: the conjugate is the supremum over the box") {
     }
     ++finite;
     // With curvature l2 the best u is within |g| / l2; without it, at zero or at a bound.
-    const double l2 = std::isinf(rule.factor) ? 0.0 : rule.alpha * rule.factor * (1.0 - rule.l1_ratio);
+    const double l2 =
+        std::isinf(rule.factor) ? 0.0 : rule.alpha * rule.factor * (1.0 - rule.l1_ratio);
     const double reach = l2 > 0.0 ? 1.01 * std::abs(g) / l2 : 2.0;
     const double low = std::max(rule.low(), -reach), high = std::min(rule.high(), reach);
     double best = 0.0;

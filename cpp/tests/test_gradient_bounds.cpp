@@ -148,7 +148,8 @@ Count walk(const Setting& c) {
 
 }  // namespace
 
-TEST_CASE("gradient bounds: whoever is not listed obeys its threshold, whoever is listed is exact") {
+TEST_CASE(
+    "gradient bounds: whoever is not listed obeys its threshold, whoever is listed is exact") {
   for (unsigned seed = 1; seed <= 3; ++seed) {
     for (bool sparse : {false, true}) {
       for (bool centre : {false, true}) {
@@ -181,7 +182,8 @@ TEST_CASE("gradient bounds: several outputs, each with its own coefficient or as
   }
 }
 
-TEST_CASE("gradient bounds: columns of few entries do without a basis and are certified all the same") {
+TEST_CASE(
+    "gradient bounds: columns of few entries do without a basis and are certified all the same") {
   // Four rows: too few entries a column for any basis vector.
   const Count count = walk({4, 40, 1, true, false, false, false, 6});
   CHECK(count.certified > 100);

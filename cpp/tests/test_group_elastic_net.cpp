@@ -120,7 +120,8 @@ TEST_CASE("group elastic net: value is the definition, without a root of K") {
   CHECK(make({0.5, 0.4, 2.0}, 3)->value(b, k_feature) ==
         doctest::Approx(0.5 * 2.0 * (0.4 * 5.0 + 0.3 * 25.0)));
   const double zero[3] = {0.0, 0.0, 0.0};
-  for (double factor : {0.0, 1.0, k_inf}) CHECK(make({0.5, 0.4, factor}, 3)->value(zero, k_feature) == 0.0);
+  for (double factor : {0.0, 1.0, k_inf})
+    CHECK(make({0.5, 0.4, factor}, 3)->value(zero, k_feature) == 0.0);
 }
 
 TEST_CASE("group elastic net: the subdifferential is met exactly at fixed points of the prox") {
@@ -157,7 +158,8 @@ TEST_CASE("group elastic net: the subdifferential is met exactly at fixed points
   CHECK(zero > 50);
 }
 
-TEST_CASE("group elastic net: away from zero the distance is the norm of a gradient by differences") {
+TEST_CASE(
+    "group elastic net: away from zero the distance is the norm of a gradient by differences") {
   Random random(4);
   for (int trial = 0; trial < 200; ++trial) {
     const Rule rule = draw(random);
@@ -172,7 +174,8 @@ TEST_CASE("group elastic net: away from zero the distance is the norm of a gradi
     }
     // Differences of a norm at b: third derivatives are 1 / |b|^2, |b| > 0.05 here.
     REQUIRE(norm(b) > 0.05);
-    CHECK(std::abs(make(rule, 3)->subdiff_distance(b.data(), g.data(), k_feature) - norm(slope)) < 1e-6);
+    CHECK(std::abs(make(rule, 3)->subdiff_distance(b.data(), g.data(), k_feature) - norm(slope)) <
+          1e-6);
   }
 }
 

@@ -140,7 +140,8 @@ TEST_CASE("parallel: a region inside a region runs on its caller, in order") {
 TEST_CASE("parallel: many short regions in a row lose no block") {
   std::atomic<Index> total{0};
   for (Index region = 0; region < 20000; ++region) {
-    taut::parallel_for(5, 1 + static_cast<int>(region % 4), [&](Index b) { total.fetch_add(b + 1); });
+    taut::parallel_for(5, 1 + static_cast<int>(region % 4),
+                       [&](Index b) { total.fetch_add(b + 1); });
     if (total.load() != 15 * (region + 1)) {
       REQUIRE(total.load() == 15 * (region + 1));
     }

@@ -268,8 +268,7 @@ TEST_CASE("path: deviance explained is 1 - loss / null loss") {
   each_way(t, [](const Task& task) {
     const Fit f = fit(task);
     for (Index step = 0; step < f.report.n_done; ++step) {
-      const double loss =
-          objective(task, &f.coefs[at(step * 9)], f.intercepts[at(step)], 0.0);
+      const double loss = objective(task, &f.coefs[at(step * 9)], f.intercepts[at(step)], 0.0);
       CHECK(std::abs(f.report.dev_ratio[at(step)] - (1.0 - loss / f.report.null_loss)) < 1e-12);
     }
   });
@@ -375,4 +374,3 @@ TEST_CASE("path: one, two and four threads give the same bits") {
     }
   }
 }
-

@@ -124,7 +124,6 @@ TEST_CASE("path: float entries give the solution of the rounded matrix") {
   CHECK(largest_difference(coefs, expected.coefs) < 1e-9);
 }
 
-
 TEST_CASE("path: a start that breaks the box or names excluded features is mended") {
   Task t = make(50, 10, 191);
   t.options.alphas = {0.05};

@@ -12,7 +12,8 @@ struct Case {
   std::vector<double> y, s, eta;
 
   explicit Case(Index n)
-      : y(checks::uniform(n, -3.0, 5.0, 1)), s(checks::weights(n, 2)),
+      : y(checks::uniform(n, -3.0, 5.0, 1)),
+        s(checks::weights(n, 2)),
         eta(checks::uniform(n, -4.0, 4.0, 3)) {}
 };
 

@@ -165,7 +165,8 @@ TEST_CASE("standardized: products, combinations and packed columns agree with ex
         const std::vector<double> a = random.normals(count);
         std::vector<double> one(u.begin(), u.begin() + n), at_once = one, used = a;
         double constant = 0.0;
-        for (Index c = 0; c < count; ++c) constant += got.add_to(columns[at(c)], a[at(c)], one.data());
+        for (Index c = 0; c < count; ++c)
+          constant += got.add_to(columns[at(c)], a[at(c)], one.data());
         const double together = got.add_to(columns.data(), used.data(), count, at_once.data());
         for (Index i = 0; i < n; ++i) {
           long double sum = u[at(i)];
@@ -361,7 +362,8 @@ TEST_CASE("standardized: NaN and infinity anywhere are found, also where the wei
   }
 }
 
-TEST_CASE("standardized: a column that varies where weights are zero only is constant, sparse too") {
+TEST_CASE(
+    "standardized: a column that varies where weights are zero only is constant, sparse too") {
   const Index n = 30;
   Matrix X(n, 1);
   std::vector<double> s(at(n), 0.0);
@@ -390,7 +392,8 @@ TEST_CASE("standardized: constant columns are found sparse and dense, and among 
         const Dense<double> dense({X.data.data(), n, 1, n});
         const SparseCopy<double, std::int32_t> copy(X);
         const Csc<double, std::int32_t> sparse(copy.view());
-        for (const Design* D : {static_cast<const Design*>(&dense), static_cast<const Design*>(&sparse)}) {
+        for (const Design* D :
+             {static_cast<const Design*>(&dense), static_cast<const Design*>(&sparse)}) {
           const Standardized got(*D, s.data(), true, true, nullptr, 1);
           CHECK(got.norm(0) == 0.0);
           CHECK(got.scale(0) == 1.0);
