@@ -67,17 +67,20 @@ ColumnScan Csc<T, I>::scan(Index j, const double* s, const double* u) const {
 
 template <class T, class I>
 CentredScan Csc<T, I>::centred_scan(Index j, const double* s, double center) const {
-  // Weights sum to one, so the absent entries weigh 1 minus the weight of the stored ones.
+  // The weight of absent entries is added up, not taken as 1 minus that of the stored ones: where it
+  // is zero (a full column, or a fold without its other rows) rounding would pass for variance.
   CentredScan out;
-  double stored = 0.0;
+  std::vector<char> stored(static_cast<std::size_t>(rows()), 0);
   for (I e = X_.ptr[j]; e < X_.ptr[j + 1]; ++e) {
     const double d = static_cast<double>(X_.val[e]) - center;
     out.sum += s[X_.idx[e]] * d;
     out.square += s[X_.idx[e]] * d * d;
-    stored += s[X_.idx[e]];
+    stored[static_cast<std::size_t>(X_.idx[e])] = 1;
   }
-  // A full column has none, whatever rounding says.
-  const double absent = column_entries(j) < rows() ? std::max(0.0, 1.0 - stored) : 0.0;
+  double absent = 0.0;
+  for (Index i = 0; i < rows(); ++i) {
+    if (!stored[static_cast<std::size_t>(i)]) absent += s[i];
+  }
   out.sum -= absent * center;
   out.square += absent * center * center;
   return out;

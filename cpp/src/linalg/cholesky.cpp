@@ -32,10 +32,47 @@ void UpdatableCholesky::reserve(Index size) {
   ld_ = ld;
 }
 
+/// x = L^{-1} x, four rows at a time: x is read once for all four.
+void UpdatableCholesky::forward(double* x) const {
+  Index i = 0;
+  for (; i + 4 <= size_; i += 4) {
+    double known[4];
+    dot_block<4>(x, row(i), ld_, i, known);
+    for (Index t = 0; t < 4; ++t) {
+      const double* l = row(i + t);
+      double sum = x[i + t] - known[t];
+      for (Index k = i; k < i + t; ++k) sum -= l[k] * x[k];
+      x[i + t] = sum / l[i + t];
+    }
+  }
+  for (; i < size_; ++i) x[i] = (x[i] - dot(row(i), x, i)) / row(i)[i];
+}
+
+/// x = L'^{-1} x, likewise.
+void UpdatableCholesky::backward(double* x) const {
+  Index i = size_;
+  for (; i % 4 != 0; --i) {
+    x[i - 1] /= row(i - 1)[i - 1];
+    axpy(-x[i - 1], row(i - 1), x, i - 1);
+  }
+  for (; i > 0; i -= 4) {
+    const Index first = i - 4;
+    double a[4];
+    for (Index t = 3; t >= 0; --t) {
+      double sum = x[first + t];
+      for (Index k = t + 1; k < 4; ++k) sum += a[k] * row(first + k)[first + t];
+      x[first + t] = sum / row(first + t)[first + t];
+      a[t] = -x[first + t];
+    }
+    axpy4(a, row(first), row(first + 1), row(first + 2), row(first + 3), x, first);
+  }
+}
+
 bool UpdatableCholesky::append(const double* a, double diagonal, double tolerance) {
   reserve(size_ + 1);
   double* l = row(size_);
-  for (Index i = 0; i < size_; ++i) l[i] = (a[i] - dot(row(i), l, i)) / row(i)[i];
+  std::copy_n(a, size_, l);
+  forward(l);
   const double pivot = diagonal - dot(l, l, size_);
   if (!(pivot > tolerance * diagonal)) return false;
   l[size_] = std::sqrt(pivot);
@@ -88,11 +125,8 @@ void UpdatableCholesky::remove(Index i) {
 }
 
 void UpdatableCholesky::solve(double* x) const {
-  for (Index i = 0; i < size_; ++i) x[i] = (x[i] - dot(row(i), x, i)) / row(i)[i];
-  for (Index i = size_ - 1; i >= 0; --i) {
-    x[i] /= row(i)[i];
-    axpy(-x[i], row(i), x, i);
-  }
+  forward(x);
+  backward(x);
 }
 
 }  // namespace taut::linalg

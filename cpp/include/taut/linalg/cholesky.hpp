@@ -30,6 +30,8 @@ class UpdatableCholesky {
   double* row(Index i) { return &data_[static_cast<std::size_t>(i * ld_)]; }
   const double* row(Index i) const { return &data_[static_cast<std::size_t>(i * ld_)]; }
   void reserve(Index size);
+  void forward(double* x) const;
+  void backward(double* x) const;
 
   Index size_ = 0;
   Index ld_ = 0;

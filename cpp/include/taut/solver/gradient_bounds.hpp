@@ -52,9 +52,9 @@ class GradientBounds {
   Index outputs_;
   Index max_basis_;
   Index basis_size_ = 0;
-  std::vector<double> basis_;     ///< n x m
+  std::vector<double> basis_;           ///< n x m
   std::unique_ptr<double[]> products_;  ///< p x m: z_j'(s b_t)
-  std::vector<double> grad_;      ///< p x K
+  std::vector<double> grad_;            ///< p x K
   std::vector<double> unit_threshold_;
   std::vector<Index> exact_;
   std::vector<double> exact_grad_;
