@@ -417,3 +417,22 @@ TEST_CASE("standardized: a small variance about a large mean in a full sparse co
   // The mean errs by 1e-15 of 1e6 at most; a share eps of mean^2 in the variance would show as 1e-4.
   CHECK(relative(got.scale(0), expected.scale[0]) < 1e-9);
 }
+
+TEST_CASE("standardized: a sparse column that is constant but for absent rows of weight zero") {
+  // What a training fold makes of a column of ones with a few zeros.
+  const Index n = 60;
+  Matrix X(n, 1);
+  for (Index i = 0; i < n; ++i) X(i, 0) = i % 4 == 0 ? 0.0 : 0.7;
+  const Dense<double> dense({X.data.data(), n, 1, n});
+  const SparseCopy<double, std::int32_t> copy(X);
+  const Csc<double, std::int32_t> sparse(copy.view());
+  for (unsigned seed = 1; seed <= 20; ++seed) {  // the sum of the weights is 1 up to rounding
+    const std::vector<double> s = Random(seed).weights(n, 4);
+    for (const Design* D :
+         {static_cast<const Design*>(&dense), static_cast<const Design*>(&sparse)}) {
+      const Standardized got(*D, s.data(), true, true, nullptr, 1);
+      CHECK(got.norm(0) == 0.0);
+      CHECK(got.scale(0) == 1.0);
+    }
+  }
+}
