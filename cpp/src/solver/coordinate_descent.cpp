@@ -13,13 +13,13 @@ namespace {
 
 constexpr double k_inf = std::numeric_limits<double>::infinity();
 /// Sweeps over the support between Newton steps.
-constexpr int k_sweeps = 3;
+constexpr int k_sweeps = 2;
 /// The support is solved to this share of the gap allowed before all of the working set is swept.
-constexpr double k_support_share = 0.3;
+constexpr double k_support_share = 0.5;
 /// Rounds in which the gap of the support may fail to fall by a tenth.
 constexpr int k_most_stalls = 5;
-constexpr Index k_cg_iterations = 30;
-constexpr double k_cg_tolerance = 0.1;
+constexpr Index k_cg_iterations = 50;
+constexpr double k_cg_tolerance = 0.05;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <type_traits>
+
 #include "taut/core/types.hpp"
 
 /// The only door to threads.
@@ -34,8 +36,9 @@ void parallel_for(Index n_blocks, int n_threads, F&& f) {
     for (Index b = 0; b < n_blocks; ++b) f(b);
     return;
   }
-  auto call = [](void* context, Index b) { (*static_cast<decltype(&f)>(context))(b); };
-  detail::run_blocks(n_blocks, n_threads, call, &f);
+  using Callable = std::remove_reference_t<F>;
+  auto call = [](void* context, Index b) { (*static_cast<Callable*>(context))(b); };
+  detail::run_blocks(n_blocks, n_threads, call, const_cast<void*>(static_cast<const void*>(&f)));
 }
 
 /// Splits 0 .. n into blocks of fixed size and calls f(begin, end) for each.
