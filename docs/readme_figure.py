@@ -4,6 +4,8 @@
 ``python docs/readme_figure.py`` writes docs/readme.png.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import matplotlib

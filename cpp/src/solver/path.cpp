@@ -249,8 +249,7 @@ class PlainLeastSquares {
     } else {
       fit_.emplace(Z.rows(), target_.data(), Z.weights());
     }
-    problem_.emplace(
-        Problem{Z_ ? *Z_ : Z, *fit_, full.penalty, nullptr, false, full.n_threads});
+    problem_.emplace(Problem{Z_ ? *Z_ : Z, *fit_, full.penalty, nullptr, false, full.n_threads});
   }
 
   const Problem& problem() const { return *problem_; }
