@@ -45,15 +45,18 @@ TEST_CASE("path: the gap bounds the distance to the optimum at loose tolerances 
   }
 }
 
-TEST_CASE("path: routes agree to 1e-8") {
+TEST_CASE("path: routes agree as closely as their gaps promise") {
   Task t = make(70, 20, 41);
   t.options.tol = 1e-14;
   t.l1_ratio = 0.9;
   const Fit first = fit(t);
   each_way(t, [&](const Task& task) {
     const Fit f = fit(task);
-    CHECK(largest_difference(f.coefs, first.coefs) < 1e-8);
-    CHECK(largest_difference(f.intercepts, first.intercepts) < 1e-8);
+    // Two points within a gap of tol F(0) of the optimum; the least eigenvalue of a Gaussian Gram
+    // matrix of this shape is about (1 - sqrt(20 / 70))^2 > 0.2.
+    const double apart = 2.0 * std::sqrt(2.0 * task.options.tol * f.report.null_loss / 0.2);
+    CHECK(largest_difference(f.coefs, first.coefs) < apart);
+    CHECK(largest_difference(f.intercepts, first.intercepts) < apart);
     CHECK(std::abs(f.report.null_loss - first.report.null_loss) < 1e-13 * first.report.null_loss);
     CHECK(std::abs(f.report.alpha_max - first.report.alpha_max) < 1e-12 * first.report.alpha_max);
   });
