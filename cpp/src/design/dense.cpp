@@ -2,10 +2,18 @@
 #include "taut/design/dense.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "taut/linalg/kernels.hpp"
 
 namespace taut::design {
+
+template <class T>
+const double* Dense<T>::as_matrix(Index& ld) const {
+  ld = X_.ld;
+  if constexpr (std::is_same_v<T, double>) return X_.data;
+  return nullptr;
+}
 
 template <class T>
 double Dense<T>::dot(Index j, const double* v) const {

@@ -13,7 +13,7 @@ namespace {
 
 constexpr Index k_column_block = 64;
 constexpr Index k_row_panel = 256;
-constexpr Index k_tile = 96;
+constexpr Index k_tile = 128;
 
 /// Below this many multiply-adds a parallel region costs more than it saves.
 constexpr double k_parallel_work = 1e5;
@@ -167,29 +167,51 @@ void Standardized::gram_sparse(const Index* J, Index nJ, const Index* K, Index n
 void Standardized::full_gram(int n_threads, double* out) const {
   const Index n = rows(), p = cols();
   std::fill_n(out, p * p, 0.0);
-  std::vector<double> root(at(n)), panel(at(k_row_panel * p));
-  for (Index i = 0; i < n; ++i) root[at(i)] = std::sqrt(s_[i]);
   const Index tiles = (p + k_tile - 1) / k_tile;
   std::vector<Index> pairs;  // tiles of the lower triangle
   for (Index b = 0; b < tiles; ++b) {
     for (Index a = b; a < tiles; ++a) pairs.push_back(a + b * tiles);
   }
-  for (Index begin = 0; begin < n; begin += k_row_panel) {
-    const Index end = std::min(n, begin + k_row_panel);
-    parallel_blocks(p, 16, n_threads, [&](Index j0, Index j1) {
-      for (Index j = j0; j < j1; ++j) {
-        pack(j, root.data(), begin, end, &panel[at(j * k_row_panel)]);
-      }
-    });
+  const auto add_panel = [&](const double* panel, Index ld, Index height) {
     parallel_for(static_cast<Index>(pairs.size()), n_threads, [&](Index t) {
       const Index a = (pairs[at(t)] % tiles) * k_tile, b = (pairs[at(t)] / tiles) * k_tile;
-      linalg::add_gemm_tn(std::min(k_tile, p - a), std::min(k_tile, p - b), end - begin,
-                          &panel[at(a * k_row_panel)], k_row_panel, &panel[at(b * k_row_panel)],
-                          k_row_panel, out + a + b * p, p);
+      double* tile = out + a + b * p;
+      if (a == b) {
+        linalg::add_syrk_t(std::min(k_tile, p - a), height, panel + a * ld, ld, tile, p);
+      } else {
+        linalg::add_gemm_tn(std::min(k_tile, p - a), std::min(k_tile, p - b), height,
+                            panel + a * ld, ld, panel + b * ld, ld, tile, p);
+      }
     });
+  };
+  // Columns that are to be used as they are, under equal weights, are multiplied where they lie.
+  Index ld = 0;
+  const double* matrix = X_.as_matrix(ld);
+  const bool equal = std::all_of(s_, s_ + n, [&](double w) { return w == s_[0]; });
+  const bool plain = matrix && equal && !centred_ &&
+                     std::all_of(scale_.begin(), scale_.end(), [](double d) { return d == 1.0; });
+  std::vector<double> root(at(plain ? 0 : n)), packed(at(plain ? 0 : k_row_panel * p));
+  for (std::size_t i = 0; i < root.size(); ++i) root[i] = std::sqrt(s_[i]);
+  for (Index begin = 0; begin < n; begin += k_row_panel) {
+    const Index end = std::min(n, begin + k_row_panel);
+    if (plain) {
+      add_panel(matrix + begin, ld, end - begin);
+      continue;
+    }
+    parallel_blocks(p, 16, n_threads, [&](Index j0, Index j1) {
+      for (Index j = j0; j < j1; ++j) {
+        pack(j, root.data(), begin, end, &packed[at(j * k_row_panel)]);
+      }
+    });
+    add_panel(packed.data(), k_row_panel, end - begin);
   }
+  const double weight = plain ? s_[0] : 1.0;
   for (Index b = 0; b < p; ++b) {
-    for (Index a = b + 1; a < p; ++a) out[b + a * p] = out[a + b * p];
+    out[b + b * p] *= weight;
+    for (Index a = b + 1; a < p; ++a) {
+      out[a + b * p] *= weight;
+      out[b + a * p] = out[a + b * p];
+    }
   }
 }
 

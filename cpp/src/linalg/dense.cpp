@@ -18,6 +18,13 @@ void add_gemm_tn(Index m, Index n, Index k, const double* a, Index lda, const do
   Output(c, m, n, Eigen::OuterStride<>(ldc)).noalias() += A.transpose() * B;
 }
 
+void add_syrk_t(Index m, Index k, const double* a, Index lda, double* c, Index ldc) {
+  const Matrix A(a, k, m, Eigen::OuterStride<>(lda));
+  Output(c, m, m, Eigen::OuterStride<>(ldc))
+      .selfadjointView<Eigen::Lower>()
+      .rankUpdate(A.transpose());
+}
+
 void add_gemv(Index m, Index n, double alpha, const double* a, Index lda, const double* x,
               double* y) {
   const Eigen::Map<const Eigen::VectorXd> v(x, n);

@@ -13,6 +13,7 @@ class Dense final : public Design {
   explicit Dense(DenseView<T> X) : Design(X.rows, X.cols), X_(X) {}
 
   bool is_sparse() const override { return false; }
+  const double* as_matrix(Index& ld) const override;
   Index column_entries(Index) const override { return rows(); }
   double dot(Index j, const double* v) const override;
   void dots(Index j, const double* v, Index ld, Index count, double* out) const override;

@@ -37,6 +37,13 @@ class Design {
 
   virtual bool is_sparse() const = 0;
 
+  /// First entry of a column-major array of doubles with this content, its leading dimension in
+  /// `ld`; null if there is none.
+  virtual const double* as_matrix(Index& ld) const {
+    (void)ld;
+    return nullptr;
+  }
+
   /// Stored entries of column j: the cost of one operation on it.
   virtual Index column_entries(Index j) const = 0;
 

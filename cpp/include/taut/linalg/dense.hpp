@@ -11,6 +11,9 @@ namespace taut::linalg {
 void add_gemm_tn(Index m, Index n, Index k, const double* a, Index lda, const double* b, Index ldb,
                  double* c, Index ldc);
 
+/// Lower triangle of C (m x m) += A' A with A (k x m).
+void add_syrk_t(Index m, Index k, const double* a, Index lda, double* c, Index ldc);
+
 /// y (m) += alpha * A x with A (m x n).
 void add_gemv(Index m, Index n, double alpha, const double* a, Index lda, const double* x,
               double* y);
