@@ -252,7 +252,8 @@ TEST_CASE("standardized: the full Gram matrix is Z'SZ, both triangles, the same 
       const Matrix Z = standardise(X, Moments(X, s, centre, scale));
       const Standardized got(D, s.data(), centre, scale, nullptr, 1);
       std::vector<double> out(at(p * p), 77.0), more(at(p * p));
-      got.full_gram(1, out.data());
+      taut::SilentMonitor silent;
+      got.full_gram(1, out.data(), silent);
       double worst = 0.0;
       for (Index a = 0; a < p; ++a) {
         for (Index b = 0; b < p; ++b) {
@@ -265,7 +266,7 @@ TEST_CASE("standardized: the full Gram matrix is Z'SZ, both triangles, the same 
       }
       CHECK(worst < 1e-12);
       for (int threads : {2, 4}) {
-        got.full_gram(threads, more.data());
+        got.full_gram(threads, more.data(), silent);
         CHECK(more == out);
       }
     });

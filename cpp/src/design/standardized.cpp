@@ -164,7 +164,7 @@ void Standardized::gram_sparse(const Index* J, Index nJ, const Index* K, Index n
       });
 }
 
-void Standardized::full_gram(int n_threads, double* out) const {
+void Standardized::full_gram(int n_threads, double* out, Monitor& monitor) const {
   const Index n = rows(), p = cols();
   std::fill_n(out, p * p, 0.0);
   const Index tiles = (p + k_tile - 1) / k_tile;
@@ -194,6 +194,7 @@ void Standardized::full_gram(int n_threads, double* out) const {
   for (std::size_t i = 0; i < root.size(); ++i) root[i] = std::sqrt(s_[i]);
   for (Index begin = 0; begin < n; begin += k_row_panel) {
     const Index end = std::min(n, begin + k_row_panel);
+    monitor.poll({});
     if (plain) {
       add_panel(matrix + begin, ld, end - begin);
       continue;

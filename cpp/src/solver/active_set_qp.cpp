@@ -105,6 +105,7 @@ void ActiveSetQP::sync_factor() {
     if (position_[at(a)] >= 0 || !wanted(a)) continue;
     const double* g = column(a);
     const double l2 = pieces_[at(a)].l2;
+    if (monitor_) monitor_->poll({});
     bool entered = false, more = true;
     while (!entered && more) {
       row.resize(support_.size());
@@ -210,6 +211,7 @@ Index ActiveSetQP::newton(int n_threads) {
   Index steps = 0;
   while (!support_.empty()) {
     ++steps;
+    if (monitor_) monitor_->poll({});
     direction = rhs;
     factor_.solve(direction.data());
     double t = 1.0;

@@ -62,7 +62,7 @@ void GramQuadratic::refresh_q(const Iterate& at, Index first) {
   for (Index a = first; a < qp_.size(); ++a) qp_.q(a) = -qp_.q(a);
 }
 
-InnerReport GramQuadratic::solve(Iterate& at, double target, Index max_iter, Monitor&) {
+InnerReport GramQuadratic::solve(Iterate& at, double target, Index max_iter, Monitor& monitor) {
   InnerReport report;
   refresh_q(at, fresh_);
   fresh_ = qp_.size();
@@ -84,6 +84,7 @@ InnerReport GramQuadratic::solve(Iterate& at, double target, Index max_iter, Mon
       objective > 0.0 ? std::max(0.3 * target * alpha / objective, rounding) : rounding;
 
   grad_.resize(at_(qp_.size()));
+  qp_.watch(monitor);
   const ActiveSetQP::Report r = qp_.solve(violation, max_iter, problem_.n_threads);
   report.iterations = r.sweeps + std::max<Index>(r.newton_steps, 1);
   report.converged = r.converged;

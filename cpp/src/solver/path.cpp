@@ -39,6 +39,22 @@ constexpr double k_null_accuracy = 1e-14;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
 
+/// Inner solvers poll to be interruptible but do not know where the path stands: their empty progress
+/// becomes the last one that the driver told.
+class PathMonitor final : public Monitor {
+ public:
+  PathMonitor(Monitor& outer, Index n_steps) : outer_(outer) { last_.n_steps = n_steps; }
+
+  void poll(const Progress& progress) override {
+    if (progress.n_steps > 0) last_ = progress;
+    outer_.poll(last_);
+  }
+
+ private:
+  Monitor& outer_;
+  Progress last_;
+};
+
 /// One path over a prepared problem: who is in the working set, when an alpha is done.
 class Driver {
  public:
@@ -237,12 +253,12 @@ void fit_null_intercept(const Problem& problem, Iterate& at, const PathOptions& 
 class PlainLeastSquares {
  public:
   PlainLeastSquares(const Problem& full, const std::vector<double>& residual,
-                    const std::vector<double>& grad, bool may_reduce)
+                    const std::vector<double>& grad, bool may_reduce, Monitor& monitor)
       : target_(residual) {
     const design::Standardized& Z = full.Z;
     if (may_reduce && Reduction::pays(Z)) {
       const Index p = Z.cols();
-      reduction_.emplace(Z, residual.data(), grad.data(), full.n_threads);
+      reduction_.emplace(Z, residual.data(), grad.data(), full.n_threads, monitor);
       X_.emplace(DenseView<double>{reduction_->R.data(), p, p, p});
       Z_.emplace(*X_, reduction_->weights.data(), false, false, nullptr, 1);
       fit_.emplace(p, reduction_->t.data(), reduction_->weights.data());
@@ -321,10 +337,11 @@ Index path_length(const PathOptions& options) {
 PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
                     penalty::Penalty& penalty, const double* offset, const PathOptions& options,
                     const double* start_coef, const double* start_intercept, PathOutput out,
-                    Monitor& monitor) {
+                    Monitor& caller) {
   const Index n = X.rows(), p = X.cols(), K = datafit.outputs();
   const double* s = datafit.weights();
   PathReport report;
+  PathMonitor monitor(caller, path_length(options));
   penalty.set_alpha(1.0);  // thresholds in units of alpha; rules that free a feature show at any
 
   // The null model needs no X; its residual then shares the one pass that standardisation makes.
@@ -360,7 +377,7 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
   double intercept_outside = 0.0;  // of a problem that is solved without its own
   std::optional<PlainLeastSquares> plain;
   if (datafit.is_quadratic()) {
-    plain.emplace(problem, at.residual, grad, options.route != Route::naive);
+    plain.emplace(problem, at.residual, grad, options.route != Route::naive, monitor);
     intercept_outside = at.intercept[0];
     at = Iterate::zero(plain->problem());
   }
@@ -388,7 +405,9 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
   double explained_before = 0.0;
   for (Index step = 0; step < steps; ++step) {
     penalty.set_alpha(alphas[at_(step)]);
-    const Driver::Step done = driver.run(at, Progress{step, steps, alphas[at_(step)], 0.0, 0});
+    const Progress progress{step, steps, alphas[at_(step)], 0.0, 0};
+    monitor.poll(progress);
+    const Driver::Step done = driver.run(at, progress);
 
     double* intercepts = out.intercepts + step * K;
     for (Index k = 0; k < K; ++k) intercepts[k] = at.intercept[at_(k)] + intercept_outside;

@@ -23,13 +23,13 @@ bool Reduction::pays(const design::Standardized& Z) {
   return !Z.raw().is_sparse() && Z.cols() <= k_most_columns && Z.rows() >= 2 * Z.cols();
 }
 
-Reduction::Reduction(const design::Standardized& Z, const double* r, const double* grad,
-                     int n_threads) {
+Reduction::Reduction(const design::Standardized& Z, const double* r, const double* grad, int n_threads,
+                     Monitor& monitor) {
   const Index p = Z.cols();
   R.assign(at(p * p), 0.0);
   t.assign(at(p), 0.0);
   weights.assign(at(p), 1.0 / static_cast<double>(p));
-  Z.full_gram(n_threads, R.data());
+  Z.full_gram(n_threads, R.data(), monitor);
 
   // A column that cannot enter a model is exactly zero here too, not the rounding of zero.
   for (Index j = 0; j < p; ++j) {

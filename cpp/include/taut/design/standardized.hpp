@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "taut/core/monitor.hpp"
 #include "taut/design/design.hpp"
 
 namespace taut::design {
@@ -76,7 +77,7 @@ class Standardized {
             double* out, Index ldo) const;
 
   /// out (p x p) = Z' diag(s) Z, both triangles, reading X once.
-  void full_gram(int n_threads, double* out) const;
+  void full_gram(int n_threads, double* out, Monitor& monitor) const;
 
  private:
   void gram_dense(const Index* J, Index nJ, const Index* K, Index nK, const double* h,

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "taut/core/monitor.hpp"
 #include "taut/linalg/cholesky.hpp"
 #include "taut/penalty/penalty.hpp"
 
@@ -41,6 +42,9 @@ class ActiveSetQP {
   double& q(Index a) { return q_[static_cast<std::size_t>(a)]; }
   double q(Index a) const { return q_[static_cast<std::size_t>(a)]; }
 
+  /// Whom to poll during a solve; outlives it. What it throws leaves the solve unfinished.
+  void watch(Monitor& monitor) { monitor_ = &monitor; }
+
   struct Report {
     Index sweeps = 0;
     Index newton_steps = 0;
@@ -71,6 +75,7 @@ class ActiveSetQP {
   std::vector<Index> support_;     ///< coordinates in the factor, in its order
   std::vector<Index> position_;    ///< place in support_ or -1
   std::vector<double> factor_l2_;  ///< l2 with which each coordinate was factored
+  Monitor* monitor_ = nullptr;
   std::vector<double> change_;     ///< scratch of newton(): zero between calls
   Index removals_ = 0;             ///< since the factor was last built from the Gram
 };

@@ -20,7 +20,8 @@ struct Reduction {
   double rest = 0.0;
 
   /// `r` (n): what is to be fitted. `grad` (p): -Z'S r.
-  Reduction(const design::Standardized& Z, const double* r, const double* grad, int n_threads);
+  Reduction(const design::Standardized& Z, const double* r, const double* grad, int n_threads,
+            Monitor& monitor);
 
   static bool pays(const design::Standardized& Z);
 };
