@@ -23,8 +23,8 @@ bool Reduction::pays(const design::Standardized& Z) {
   return !Z.raw().is_sparse() && Z.cols() <= k_most_columns && Z.rows() >= 2 * Z.cols();
 }
 
-Reduction::Reduction(const design::Standardized& Z, const double* r, const double* grad, int n_threads,
-                     Monitor& monitor) {
+Reduction::Reduction(const design::Standardized& Z, const double* r, const double* grad,
+                     int n_threads, Monitor& monitor) {
   const Index p = Z.cols();
   R.assign(at(p * p), 0.0);
   t.assign(at(p), 0.0);

@@ -76,8 +76,8 @@ class ActiveSetQP {
   std::vector<Index> position_;    ///< place in support_ or -1
   std::vector<double> factor_l2_;  ///< l2 with which each coordinate was factored
   Monitor* monitor_ = nullptr;
-  std::vector<double> change_;     ///< scratch of newton(): zero between calls
-  Index removals_ = 0;             ///< since the factor was last built from the Gram
+  std::vector<double> change_;  ///< scratch of newton(): zero between calls
+  Index removals_ = 0;          ///< since the factor was last built from the Gram
 };
 
 }  // namespace taut::solver
