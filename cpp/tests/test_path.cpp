@@ -337,9 +337,7 @@ TEST_CASE("path: a monitor that throws ends the fit with its exception") {
 TEST_CASE("path: the monitor hears of every strength, in order") {
   struct Listener : Monitor {
     std::vector<Progress> heard;
-    void poll(const Progress& progress) override {
-      heard.push_back(progress);
-    }
+    void poll(const Progress& progress) override { heard.push_back(progress); }
   };
   const Task t = make(60, 20, 161);
   Listener monitor;
