@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -11,6 +13,16 @@ from taut.datasets import (
     make_sparse_classification,
     make_sparse_regression,
 )
+
+
+def test_plans_equal_the_table_that_glmnet_was_given():
+    path = Path(__file__).parent / "references" / "multinomial" / "plans.csv"
+    table = np.genfromtxt(path, delimiter=",", names=True)
+    plans = make_plan_market(0)
+    assert list(table.dtype.names[: len(plans.feature_names)]) == list(plans.feature_names)
+    for name, column in zip(plans.feature_names, plans.data.T, strict=True):
+        np.testing.assert_array_equal(table[name], column)
+    np.testing.assert_array_equal(table["y"], plans.target)
 
 
 def test_plan_market_is_the_published_table():
