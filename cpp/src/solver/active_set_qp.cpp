@@ -30,19 +30,28 @@ double soft(double z, double t) { return z > t ? z - t : (z < -t ? z + t : 0.0);
 }  // namespace
 
 void ActiveSetQP::resize(Index size) {
-  if (size > ld_) {
-    const Index ld = std::max<Index>({size, 2 * ld_, 128});
-    std::unique_ptr<double[]> gram(new double[at(ld * ld)]);
-    for (Index a = 0; a < size_; ++a) std::copy_n(column(a), size_, gram.get() + a * ld);
-    gram_.swap(gram);
-    ld_ = ld;
-  }
-  w_.resize(at(size), 0.0);
-  q_.resize(at(size), 0.0);
+  GramModel::resize(size);
   pieces_.resize(at(size));
   position_.resize(at(size), -1);
   change_.resize(at(size), 0.0);
-  size_ = size;
+}
+
+void ActiveSetQP::clear() {
+  GramModel::clear();
+  pieces_.clear();
+  position_.clear();
+  change_.clear();
+}
+
+void ActiveSetQP::load(const penalty::Penalty& penalty, const Coordinate* coordinates,
+                       double scale) {
+  const double inverse = 1.0 / scale;
+  for (Index a = 0; a < size_; ++a) {
+    penalty::Piece& e = pieces_[at(a)];
+    penalty.as_piece(coordinates[a].feature, e);
+    e.l1 *= inverse;
+    e.l2 *= inverse;
+  }
 }
 
 void ActiveSetQP::gram_changed() {

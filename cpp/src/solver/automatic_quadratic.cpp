@@ -27,17 +27,18 @@ Index gram_limit(const Problem& problem) {
 }  // namespace
 
 AutomaticQuadratic::AutomaticQuadratic(const Problem& problem)
-    : problem_(problem),
-      inner_(std::make_unique<GramQuadratic>(problem)),
-      most_(gram_limit(problem)) {}
+    : problem_(problem), most_(gram_limit(problem)) {
+  if (GramQuadratic::fits(problem)) {
+    inner_ = std::make_unique<GramQuadratic>(problem);
+  } else {
+    most_ = 0;
+    inner_ = std::make_unique<CoordinateDescent>(problem);
+  }
+}
 
 void AutomaticQuadratic::add(const Index* features, Index count) {
   features_.insert(features_.end(), features, features + count);
-  penalty::Piece piece;
-  const bool gram = static_cast<Index>(features_.size()) <= most_ &&
-                    std::all_of(features, features + count,
-                                [&](Index j) { return problem_.penalty.as_piece(j, piece); });
-  if (most_ > 0 && !gram) {
+  if (most_ > 0 && static_cast<Index>(features_.size()) > most_) {
     most_ = 0;
     inner_ = std::make_unique<CoordinateDescent>(problem_);
     inner_->add(features_.data(), static_cast<Index>(features_.size()));

@@ -29,6 +29,7 @@ double sign(double b) { return b > 0.0 ? 1.0 : (b < 0.0 ? -1.0 : 0.0); }
 
 CoordinateDescent::CoordinateDescent(const Problem& problem)
     : problem_(problem), sparse_(problem.Z.raw().is_sparse()) {
+  TAUT_ASSERT(problem.outputs() == 1 && problem.penalty.blocks().single());
   const Index n = problem.rows();
   const double* s = problem.Z.weights();
   if (n > 0 && std::all_of(s, s + n, [&](double x) { return x == s[0]; })) uniform_ = s[0];
@@ -218,21 +219,28 @@ void CoordinateDescent::store(Iterate& at) const {
   refresh(problem_, at, features_.data(), static_cast<Index>(features_.size()));
 }
 
-/// Duality gap of the problem restricted to the slots, from what lies here: gradients are taken from
-/// the packed columns and nothing is written back.
+/// Duality gap of the problem restricted to the slots (subdifferential distance for a penalty without
+/// a dual), from what lies here: gradients are taken from the packed columns and nothing is written
+/// back.
 double CoordinateDescent::gap(const std::vector<Index>& slots) {
   const std::size_t m = slots.size();
   listed_.resize(m);
   rows_.resize(m);
   grad_.resize(m);
-  double penalty = 0.0;
+  double penalty = 0.0, distance = 0.0;
+  const bool dual = problem_.penalty.has_dual();
   for (std::size_t a = 0; a < m; ++a) {
     const Slot& slot = slots_[at_(slots[a])];
     listed_[a] = slot.feature;
     rows_[a] = slot.coef;
     grad_[a] = gradient(slot);
     penalty += problem_.penalty.value(&slot.coef, slot.feature);
+    if (!dual) {
+      distance = std::max(distance,
+                          problem_.penalty.subdiff_distance(&slot.coef, &grad_[a], slot.feature));
+    }
   }
+  if (!dual) return distance;
   for (Index i = 0; i < problem_.rows(); ++i) {
     product_[at_(i)] = residual_[at_(i)] + constant_;
   }

@@ -31,11 +31,18 @@ GradientBounds::GradientBounds(const Problem& problem)
   max_basis_ = std::min(k_most_basis, entries / (4 * std::max<Index>(p, 1)));
   max_basis_ -= max_basis_ % outputs_;
   grad_.assign(at_(p * outputs_), 0.0);
-  unit_threshold_.resize(at_(p));
-  const double alpha = problem.penalty.alpha();
-  for (Index j = 0; j < p; ++j) {
-    unit_threshold_[at_(j)] = alpha > 0.0 ? problem.penalty.threshold(j) / alpha : 0.0;
+  const Index blocks = problem.blocks();
+  unit_threshold_.resize(at_(blocks));
+  const double scale = problem.penalty.threshold_scale();
+  for (Index b = 0; b < blocks; ++b) {
+    unit_threshold_[at_(b)] = scale > 0.0 ? problem.penalty.threshold(b) / scale : 0.0;
   }
+  if (problem.penalty.blocks().single()) return;
+  block_norm_.assign(at_(blocks), 0.0);
+  for (Index j = 0; j < p; ++j) {
+    block_norm_[at_(problem.penalty.blocks().of(j))] += problem.Z.norm(j) * problem.Z.norm(j);
+  }
+  for (double& x : block_norm_) x = std::sqrt(x);
 }
 
 void GradientBounds::seed(const Iterate& at, const double* grad) {
@@ -84,7 +91,8 @@ void GradientBounds::extend_basis(const Iterate& at) {
 void GradientBounds::update(const Iterate& at, const std::vector<char>& skip) {
   const Index n = problem_.rows(), p = problem_.cols(), K = outputs_;
   const double* s = problem_.datafit.weights();
-  const double alpha = problem_.penalty.alpha();
+  const double strength = problem_.penalty.threshold_scale();
+  const penalty::Blocks& groups = problem_.penalty.blocks();
   exact_.clear();
 
   // A handful of features is computed sooner than bounded.
@@ -115,26 +123,35 @@ void GradientBounds::update(const Iterate& at, const std::vector<char>& skip) {
     std::vector<std::vector<Index>> open(at_(blocks));
     const double work = static_cast<double>(p) * static_cast<double>(basis_size_ * K);
     parallel_for(blocks, work < 1e5 ? 1 : problem_.n_threads, [&](Index block) {
-      const Index begin = block * k_block, end = std::min(p, begin + k_block);
+      // Whole blocks of the penalty: a range begins and ends where one does.
+      const auto edge = [&](Index j) { return j < p ? groups.begin(groups.of(j)) : p; };
+      const Index first = edge(block * k_block), last = edge((block + 1) * k_block);
       double ghat[k_block];
-      for (Index k = 0; k < K; ++k) {
-        std::fill_n(ghat, end - begin, 0.0);
-        for (Index t = 0; t < basis_size_; ++t) {
-          linalg::axpy(-along[at_(k * basis_size_ + t)], &products_[t * p + begin], ghat,
-                       end - begin);
+      for (Index begin = first; begin < last; begin += k_block) {
+        const Index end = std::min(last, begin + k_block);
+        for (Index k = 0; k < K; ++k) {
+          std::fill_n(ghat, end - begin, 0.0);
+          for (Index t = 0; t < basis_size_; ++t) {
+            linalg::axpy(-along[at_(k * basis_size_ + t)], &products_[t * p + begin], ghat,
+                         end - begin);
+          }
+          for (Index j = begin; j < end; ++j) grad_[at_(j * K + k)] = ghat[j - begin];
         }
-        for (Index j = begin; j < end; ++j) grad_[at_(j * K + k)] = ghat[j - begin];
       }
-      for (Index j = begin; j < end; ++j) {
-        if (skip[at_(j)]) continue;
-        const double limit = alpha * unit_threshold_[at_(j)];
-        const double slack = limit - problem_.Z.norm(j) * radius;
-        const double* g = gradient(j);
+      for (Index j = first; j < last;) {
+        const Index b = groups.of(j), features = groups.size(b);
+        const Index here = j;
+        j += features;
+        if (skip[at_(here)]) continue;
+        const double limit = strength * unit_threshold_[at_(b)];
+        const double norm = block_norm_.empty() ? problem_.Z.norm(here) : block_norm_[at_(b)];
+        const double slack = limit - norm * radius;
+        const double* g = gradient(here);
         double square = 0.0;
-        for (Index k = 0; k < K; ++k) square += g[k] * g[k];
+        for (Index k = 0; k < features * K; ++k) square += g[k] * g[k];
         if (slack >= 0.0 && square <= slack * slack) continue;
-        if (problem_.penalty.pull(g, j) <= slack) continue;
-        open[at_(block)].push_back(j);
+        if (problem_.penalty.pull(g, b) <= slack) continue;
+        for (Index i = here; i < j; ++i) open[at_(block)].push_back(i);
       }
     });
     for (const auto& list : open) exact_.insert(exact_.end(), list.begin(), list.end());
@@ -146,13 +163,13 @@ void GradientBounds::update(const Iterate& at, const std::vector<char>& skip) {
     ++full_passes_;
     extend_basis(at);
     exact_.clear();
-    for (Index j = 0; j < p; ++j) {
-      if (skip[at_(j)]) continue;
+    for_each_block(problem_, nullptr, p, [&](Index b, Index first, Index) {
+      if (skip[at_(first)]) return;
       // Exactly known and below the threshold: certified like any other.
-      if (problem_.penalty.pull(gradient(j), j) > alpha * unit_threshold_[at_(j)]) {
-        exact_.push_back(j);
+      if (problem_.penalty.pull(gradient(first), b) > strength * unit_threshold_[at_(b)]) {
+        for (Index j = first; j < first + groups.size(b); ++j) exact_.push_back(j);
       }
-    }
+    });
     exact_grad_.resize(exact_.size() * at_(K));
     for (std::size_t c = 0; c < exact_.size(); ++c) {
       std::copy_n(gradient(exact_[c]), K, &exact_grad_[c * at_(K)]);

@@ -17,7 +17,13 @@ std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
 
 }  // namespace
 
-GramQuadratic::GramQuadratic(const Problem& problem) : problem_(problem) {
+bool GramQuadratic::fits(const Problem& problem) {
+  return make_gram_model(problem.penalty, problem.outputs()) != nullptr;
+}
+
+GramQuadratic::GramQuadratic(const Problem& problem)
+    : problem_(problem), model_(make_gram_model(problem.penalty, problem.outputs())) {
+  TAUT_ASSERT(model_);
   const Index n = problem.rows();
   root_weights_.resize(at_(n));
   for (Index i = 0; i < n; ++i) root_weights_[at_(i)] = std::sqrt(problem.Z.weights()[i]);
@@ -25,18 +31,19 @@ GramQuadratic::GramQuadratic(const Problem& problem) : problem_(problem) {
 
 void GramQuadratic::add(const Index* features, Index count) {
   if (count == 0) return;
-  const Index first = qp_.size();
+  const Index first = model_->size();
   features_.insert(features_.end(), features, features + count);
-  qp_.resize(first + count);
+  for (Index c = 0; c < count; ++c) coordinates_.push_back({features[c], 0});
+  model_->resize(first + count);
   fill_gram(first);
 }
 
 void GramQuadratic::fill_gram(Index first) {
-  const Index n = problem_.rows(), m = qp_.size(), count = m - first;
+  const Index n = problem_.rows(), m = model_->size(), count = m - first;
   const Index* added = &features_[at_(first)];
   if (problem_.Z.raw().is_sparse()) {
     problem_.Z.gram(features_.data(), m, added, count, problem_.Z.weights(), problem_.n_threads,
-                    qp_.column(first), qp_.ld());
+                    model_->column(first), model_->ld());
   } else {
     if (static_cast<Index>(packed_.capacity()) < n * m) packed_.reserve(at_(n * (2 * m + 128)));
     packed_.resize(at_(n * m));
@@ -45,53 +52,64 @@ void GramQuadratic::fill_gram(Index first) {
     }
     const double work = static_cast<double>(n) * static_cast<double>(m * count);
     parallel_blocks(m, k_tile, work < 5e5 ? 1 : problem_.n_threads, [&](Index begin, Index end) {
-      for (Index b = first; b < m; ++b) std::fill(qp_.column(b) + begin, qp_.column(b) + end, 0.0);
+      for (Index b = first; b < m; ++b)
+        std::fill(model_->column(b) + begin, model_->column(b) + end, 0.0);
       linalg::add_gemm_tn(end - begin, count, n, &packed_[at_(begin * n)], n,
-                          &packed_[at_(first * n)], n, qp_.column(first) + begin, qp_.ld());
+                          &packed_[at_(first * n)], n, model_->column(first) + begin, model_->ld());
     });
   }
   for (Index a = 0; a < first; ++a) {
-    for (Index b = first; b < m; ++b) qp_.column(a)[b] = qp_.column(b)[a];
+    for (Index b = first; b < m; ++b) model_->column(a)[b] = model_->column(b)[a];
   }
 }
 
-void GramQuadratic::refresh_q(const Iterate& at, Index first) {
-  const Index count = qp_.size() - first;
-  if (count == 0) return;
-  gradients(problem_, at, &features_[at_(first)], count, &qp_.q(first));
-  for (Index a = first; a < qp_.size(); ++a) qp_.q(a) = -qp_.q(a);
+void GramQuadratic::refresh_gradient(const Iterate& at, Index first) {
+  const Index m = model_->size(), K = problem_.outputs();
+  grad_.resize(at_(m * K));
+  if (first < m) gradients(problem_, at, &features_[at_(first)], m - first, &grad_[at_(first * K)]);
 }
 
 InnerReport GramQuadratic::solve(Iterate& at, double target, Index max_iter, Monitor& monitor) {
   InnerReport report;
-  refresh_q(at, fresh_);
-  fresh_ = qp_.size();
+  refresh_gradient(at, fresh_);
+  const Index m = model_->size(), K = problem_.outputs();
+  fresh_ = m;
 
   double largest = 0.0;
-  double objective = problem_.datafit.value(at.eta.data());
-  for (Index a = 0; a < qp_.size(); ++a) {
-    const Index j = features_[at_(a)];
-    problem_.penalty.as_piece(j, qp_.piece(a));
-    qp_.w(a) = at.coef[at_(j)];
-    largest = std::max(largest, std::abs(qp_.q(a)));
-    objective += problem_.penalty.value(&at.coef[at_(j)], j);
-  }
-  // The gap is at most the violation times sum |b_j|, to first order, and alpha times the solution's
-  // sum is at most the objective here.
-  const double alpha = problem_.penalty.alpha();
+  for (const double g : grad_) largest = std::max(largest, std::abs(g));
   const double rounding = 1e-13 * largest;
-  const double violation =
-      objective > 0.0 ? std::max(0.3 * target * alpha / objective, rounding) : rounding;
+  double violation = std::max(target, rounding);
+  if (problem_.penalty.has_dual()) {
+    // The gap is at most the violation times sum |b_j|, to first order, and alpha times the
+    // solution's sum is at most the objective here.
+    const double alpha = problem_.penalty.alpha();
+    const double value = objective(problem_, at, features_.data(), m);
+    violation = value > 0.0 ? std::max(0.3 * target * alpha / value, rounding) : rounding;
+  }
 
-  grad_.resize(at_(qp_.size()));
-  qp_.watch(monitor);
-  const ActiveSetQP::Report r = qp_.solve(violation, max_iter, problem_.n_threads);
-  report.iterations = r.sweeps + std::max<Index>(r.newton_steps, 1);
-  report.converged = r.converged;
-  for (Index a = 0; a < qp_.size(); ++a) at.coef[at_(features_[at_(a)])] = qp_.w(a);
-  refresh(problem_, at, features_.data(), qp_.size());
-  refresh_q(at, 0);
-  for (Index a = 0; a < qp_.size(); ++a) grad_[at_(a)] = -qp_.q(a);
+  model_->watch(monitor);
+  model_->load(problem_.penalty, coordinates_.data(), 1.0);
+  // A model of one column solves the outputs one by one.
+  const Index together = model_->outputs();
+  report.converged = true;
+  for (Index k = 0; k < K; k += together) {
+    for (Index a = 0; a < m; ++a) {
+      const double* b = &at.coef[at_(features_[at_(a)] * K + k)];
+      for (Index t = 0; t < together; ++t) {
+        model_->w(a * together + t) = b[t];
+        model_->q(a * together + t) = -grad_[at_(a * K + k + t)];
+      }
+    }
+    const GramModel::Report r = model_->solve(violation, max_iter, problem_.n_threads);
+    report.iterations = std::max(report.iterations, r.sweeps + std::max<Index>(r.newton_steps, 1));
+    report.converged = report.converged && r.converged;
+    for (Index a = 0; a < m; ++a) {
+      double* b = &at.coef[at_(features_[at_(a)] * K + k)];
+      for (Index t = 0; t < together; ++t) b[t] = model_->w(a * together + t);
+    }
+  }
+  refresh(problem_, at, features_.data(), m);
+  refresh_gradient(at, 0);
   report.grad = grad_.data();
   return report;
 }

@@ -27,75 +27,104 @@ double norm(const double* x, Index n) {
 
 }  // namespace
 
-void GroupQP::resize(Index size) {
-  TAUT_ASSERT(size % width_ == 0);
-  if (size > ld_) {
-    const Index ld = std::max<Index>({size, ld_ + ld_ / 2, 128});
-    std::vector<double> gram(at(ld * ld));
-    for (Index a = 0; a < size_; ++a) std::copy_n(column(a), size_, &gram[at(a * ld)]);
-    gram_.swap(gram);
-    ld_ = ld;
-  }
-  w_.resize(at(size), 0.0);
-  q_.resize(at(size), 0.0);
-  l1_.resize(at(size / width_), 0.0);
-  l2_.resize(at(size / width_), 0.0);
-  bound_.resize(at(size / width_), 0.0);
-  size_ = size;
+void GroupQP::clear() {
+  GramModel::clear();
+  blocks_.clear();
 }
 
 void GroupQP::gram_changed() { bounded_ = 0; }
 
+void GroupQP::load(const penalty::Penalty& penalty, const Coordinate* coordinates, double scale) {
+  // Where the penalty's outputs are coordinates of this model, a feature has several.
+  const Index rows = penalty.outputs() / outputs_;
+  for (Index a = blocks_.empty() ? 0 : blocks_.back().begin + blocks_.back().size; a < size_;) {
+    Block g;
+    g.begin = a;
+    g.size = penalty.blocks().size(penalty.blocks().of(coordinates[a].feature)) * rows;
+    blocks_.push_back(g);
+    a += g.size;
+    TAUT_ASSERT(a <= size_);
+  }
+  const double inverse = 1.0 / scale;
+  for (Block& g : blocks_) {
+    penalty.as_norm(penalty.blocks().of(coordinates[g.begin].feature), g.norm);
+    g.norm.lasso *= inverse;
+    g.norm.norm *= inverse;
+    g.norm.ridge *= inverse;
+  }
+}
+
 /// An upper bound of the largest eigenvalue of each diagonal block.
 void GroupQP::update_bounds() {
-  for (; bounded_ < blocks(); ++bounded_) {
-    const Index begin = bounded_ * width_;
+  for (; bounded_ < static_cast<Index>(blocks_.size()); ++bounded_) {
+    Block& g = blocks_[at(bounded_)];
     double rows = 0.0, square = 0.0;
-    for (Index b = begin; b < begin + width_; ++b) {
+    for (Index b = g.begin; b < g.begin + g.size; ++b) {
       double sum = 0.0;
-      for (Index a = begin; a < begin + width_; ++a) {
+      for (Index a = g.begin; a < g.begin + g.size; ++a) {
         const double value = column(b)[a];
         sum += std::abs(value);
         square += value * value;
       }
       rows = std::max(rows, sum);
     }
-    bound_[at(bounded_)] = std::min(rows, std::sqrt(square));
+    g.bound = std::min(rows, std::sqrt(square));
   }
 }
 
-double GroupQP::block_violation(Index g) const {
-  const double* w = &w_[at(g * width_)];
-  const double* q = &q_[at(g * width_)];
-  const double size = norm(w, width_);
-  const double l1 = l1_[at(g)], l2 = l2_[at(g)];
-  if (size == 0.0) return std::max(0.0, norm(q, width_) - l1);
+bool GroupQP::is_zero(const Block& g) const {
+  const double* w = rows(g);
+  return std::all_of(w, w + width(g), [](double x) { return x == 0.0; });
+}
+
+double GroupQP::violation(const Block& g) const {
+  const Index n = width(g);
+  const double* w = rows(g);
+  const double* q = &q_[at(g.begin * outputs_)];
+  const double size = norm(w, n);
+  const double l1 = g.norm.norm, l2 = g.norm.ridge;
+  if (size == 0.0) return std::max(0.0, norm(q, n) - l1);
   double square = 0.0;
-  for (Index k = 0; k < width_; ++k) {
+  for (Index k = 0; k < n; ++k) {
     const double d = (l1 / size + l2) * w[k] - q[k];
     square += d * d;
   }
   return std::sqrt(square);
 }
 
+/// q after coordinate a has changed by that much in every output.
+void GroupQP::shift(Index a, const double* change) {
+  const double* g = column(a);
+  if (outputs_ == 1) {
+    if (change[0] != 0.0) linalg::axpy(-change[0], g, q_.data(), size_);
+    return;
+  }
+  double* q = q_.data();
+  for (Index i = 0; i < size_; ++i, q += outputs_) {
+    for (Index k = 0; k < outputs_; ++k) q[k] -= g[i] * change[k];
+  }
+}
+
 void GroupQP::sweep(const std::vector<Index>& blocks) {
-  step_.resize(at(width_));
-  old_.resize(at(2 * width_));
-  double* residual = old_.data() + width_;
-  for (Index g : blocks) {
-    const Index begin = g * width_;
-    const double bound = bound_[at(g)], l1 = l1_[at(g)], l2 = l2_[at(g)];
-    if (!(bound + l2 > 0.0)) continue;
-    double* w = &w_[at(begin)];
-    std::copy_n(w, width_, old_.data());
-    std::copy_n(&q_[at(begin)], width_, residual);
+  const Index K = outputs_;
+  for (Index i : blocks) {
+    const Block& g = blocks_[at(i)];
+    const Index n = width(g);
+    const double l1 = g.norm.norm, l2 = g.norm.ridge;
+    if (!(g.bound + l2 > 0.0)) continue;
+    step_.resize(at(n));
+    old_.resize(at(2 * n));
+    double* residual = old_.data() + n;
+    double* w = rows(g);
+    std::copy_n(w, n, old_.data());
+    std::copy_n(&q_[at(g.begin * K)], n, residual);
     bool changed = false;
     for (int it = 0; it < k_block_steps; ++it) {
-      for (Index k = 0; k < width_; ++k) step_[at(k)] = bound * w[k] + residual[k];
-      const double size = norm(step_.data(), width_);
-      const double shrink = size > l1 ? (1.0 - l1 / size) / (bound + l2) : 0.0;
+      for (Index k = 0; k < n; ++k) step_[at(k)] = g.bound * w[k] + residual[k];
+      const double size = norm(step_.data(), n);
+      const double shrink = size > l1 ? (1.0 - l1 / size) / (g.bound + l2) : 0.0;
       double moved = 0.0;
-      for (Index k = 0; k < width_; ++k) {
+      for (Index k = 0; k < n; ++k) {
         const double now = shrink * step_[at(k)];
         step_[at(k)] = now - w[k];
         moved = std::max(moved, std::abs(step_[at(k)]));
@@ -103,39 +132,47 @@ void GroupQP::sweep(const std::vector<Index>& blocks) {
       }
       if (moved == 0.0) break;
       changed = true;
-      for (Index k = 0; k < width_; ++k) {
-        linalg::axpy(-step_[at(k)], column(begin + k) + begin, residual, width_);
+      for (Index a = 0; a < g.size; ++a) {
+        const double* gram = column(g.begin + a) + g.begin;
+        for (Index b = 0; b < g.size; ++b) {
+          linalg::axpy(-gram[b], &step_[at(a * K)], residual + b * K, K);
+        }
       }
     }
     if (!changed) continue;
-    for (Index k = 0; k < width_; ++k) {
-      const double change = w[k] - old_[at(k)];
-      if (change != 0.0) linalg::axpy(-change, column(begin + k), q_.data(), size_);
-    }
+    for (Index k = 0; k < n; ++k) old_[at(k)] = w[k] - old_[at(k)];
+    for (Index a = 0; a < g.size; ++a) shift(g.begin + a, &old_[at(a * K)]);
   }
 }
 
 /// One damped Newton step on the blocks that are nonzero or free; false if the objective would not
 /// fall.
 bool GroupQP::newton() {
-  std::vector<Index> support;
-  for (Index g = 0; g < blocks(); ++g) {
-    if (l1_[at(g)] == 0.0 || norm(&w_[at(g * width_)], width_) > 0.0) support.push_back(g);
+  if (outputs_ > 1) return false;
+  // Coordinates of the support and their blocks.
+  std::vector<Index> support, place, owner;
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    const Block& g = blocks_[i];
+    if (g.norm.norm > 0.0 && is_zero(g)) continue;
+    support.push_back(static_cast<Index>(i));
+    for (Index a = 0; a < g.size; ++a) {
+      place.push_back(g.begin + a);
+      owner.push_back(static_cast<Index>(i));
+    }
   }
-  const Index m = static_cast<Index>(support.size()) * width_;
+  const Index m = static_cast<Index>(place.size());
   if (m == 0) return false;
 
   linalg::UpdatableCholesky factor;
   std::vector<double> row(at(m)), direction(at(m));
   for (Index i = 0; i < m; ++i) {
-    const Index g = support[at(i / width_)], k = i % width_;
-    const double* w = &w_[at(g * width_)];
-    const double* column_a = column(g * width_ + k);
-    const double size = norm(w, width_), l1 = l1_[at(g)], l2 = l2_[at(g)];
-    for (Index t = 0; t <= i; ++t) {
-      row[at(t)] = column_a[support[at(t / width_)] * width_ + t % width_];
-    }
-    double slope = q_[at(g * width_ + k)] - l2 * w[k];
+    const Block& g = blocks_[at(owner[at(i)])];
+    const Index k = place[at(i)] - g.begin;
+    const double* w = rows(g);
+    const double* column_a = column(place[at(i)]);
+    const double size = norm(w, g.size), l1 = g.norm.norm, l2 = g.norm.ridge;
+    for (Index t = 0; t <= i; ++t) row[at(t)] = column_a[place[at(t)]];
+    double slope = q_[at(place[at(i)])] - l2 * w[k];
     if (size > 0.0) {
       slope -= l1 * w[k] / size;
       for (Index t = 0; t <= k; ++t) row[at(i - k + t)] -= l1 * w[k] * w[t] / (size * size * size);
@@ -154,35 +191,33 @@ bool GroupQP::newton() {
 
   std::vector<double> change_q(at(size_), 0.0);
   for (Index i = 0; i < m; ++i) {
-    const Index a = support[at(i / width_)] * width_ + i % width_;
-    linalg::axpy(direction[at(i)], column(a), change_q.data(), size_);
+    linalg::axpy(direction[at(i)], column(place[at(i)]), change_q.data(), size_);
   }
   double linear = 0.0, quadratic = 0.0, descent = 0.0;
   for (Index i = 0; i < m; ++i) {
-    const Index a = support[at(i / width_)] * width_ + i % width_;
+    const Index a = place[at(i)];
     linear -= direction[at(i)] * q_[at(a)];
     quadratic += direction[at(i)] * change_q[at(a)];
     descent -= direction[at(i)] * slope[at(i)];
   }
-  std::vector<double> moved(at(width_));
+  std::vector<double> moved;
   double t = 1.0;
   for (int halving = 0; halving <= k_halvings; ++halving, t *= 0.5) {
     double change = t * linear + 0.5 * t * t * quadratic, magnitude = std::abs(change);
-    for (std::size_t s = 0; s < support.size(); ++s) {
-      const Index g = support[s];
-      const double* w = &w_[at(g * width_)];
-      for (Index k = 0; k < width_; ++k) {
-        moved[at(k)] = w[k] + t * direction[s * at(width_) + at(k)];
-      }
-      const double before = norm(w, width_), after = norm(moved.data(), width_);
+    const double* d = direction.data();
+    for (Index s : support) {
+      const Block& g = blocks_[at(s)];
+      const double* w = rows(g);
+      moved.resize(at(g.size));
+      for (Index k = 0; k < g.size; ++k) moved[at(k)] = w[k] + t * d[k];
+      d += g.size;
+      const double before = norm(w, g.size), after = norm(moved.data(), g.size);
       change +=
-          l1_[at(g)] * (after - before) + 0.5 * l2_[at(g)] * (after - before) * (after + before);
-      magnitude += l1_[at(g)] * before;
+          g.norm.norm * (after - before) + 0.5 * g.norm.ridge * (after - before) * (after + before);
+      magnitude += g.norm.norm * before;
     }
     if (change <= 1e-4 * t * descent + 1e-15 * magnitude) {
-      for (Index i = 0; i < m; ++i) {
-        w_[at(support[at(i / width_)] * width_ + i % width_)] += t * direction[at(i)];
-      }
+      for (Index i = 0; i < m; ++i) w_[at(place[at(i)])] += t * direction[at(i)];
       linalg::axpy(-t, change_q.data(), q_.data(), size_);
       return true;
     }
@@ -190,33 +225,39 @@ bool GroupQP::newton() {
   return false;
 }
 
-ActiveSetQP::Report GroupQP::solve(double target, Index max_rounds, int) {
-  ActiveSetQP::Report report;
+GramModel::Report GroupQP::solve(double target, Index max_rounds, int) {
+  Report report;
   update_bounds();
   std::vector<Index> active;
+  Index width_active = 0;
   for (Index round = 0; round < max_rounds; ++round) {
     report.violation = 0.0;
     active.clear();
-    for (Index g = 0; g < blocks(); ++g) {
-      const double v = block_violation(g);
+    width_active = 0;
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      const double v = violation(blocks_[i]);
       report.violation = std::max(report.violation, v);
-      if (v > target || norm(&w_[at(g * width_)], width_) > 0.0) active.push_back(g);
+      if (v > target || !is_zero(blocks_[i])) {
+        active.push_back(static_cast<Index>(i));
+        width_active += blocks_[i].size;
+      }
     }
     if (report.violation <= target) {
       report.converged = true;
       return report;
     }
-    const Index sweeps = std::max(k_least_sweeps, static_cast<Index>(active.size()) * width_ / 6);
+    const auto worst = [&] {
+      double most = 0.0;
+      for (Index i : active) most = std::max(most, violation(blocks_[at(i)]));
+      return most;
+    };
+    const Index sweeps = std::max(k_least_sweeps, width_active / 6);
     for (Index s = 0; s < sweeps; ++s) {
       sweep(active);
       ++report.sweeps;
-      double worst = 0.0;
-      for (Index g : active) worst = std::max(worst, block_violation(g));
-      if (worst <= 0.5 * target) break;
+      if (worst() <= 0.5 * target) break;
     }
-    double worst = 0.0;
-    for (Index g : active) worst = std::max(worst, block_violation(g));
-    if (worst > target && newton()) ++report.newton_steps;
+    if (worst() > target && newton()) ++report.newton_steps;
   }
   return report;
 }

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <optional>
 
 #include "taut/core/views.hpp"
 #include "taut/datafit/quadratic.hpp"
 #include "taut/design/dense.hpp"
+#include "taut/design/reordered.hpp"
 #include "taut/design/standardized.hpp"
 #include "taut/linalg/kernels.hpp"
 #include "taut/solver/automatic_quadratic.hpp"
@@ -33,6 +35,9 @@ constexpr Index k_growth = 100;
 
 /// Inner problems are solved to this share of the gap that the whole problem may have.
 constexpr double k_inner_share = 0.7;
+
+/// Below this share of the unit of certificates (null loss, largest gradient) there is only rounding.
+constexpr double k_least_target = 1e-17;
 
 /// A null model with unpenalised features is fitted to this share of the null loss.
 constexpr double k_null_accuracy = 1e-14;
@@ -65,64 +70,73 @@ class Driver {
         options_(options),
         inner_(inner),
         monitor_(monitor),
-        null_loss_(null_loss),
+        blocks_(penalty.blocks()),
+        unit_(null_loss),
         bounds_(problem),
         in_set_(at_(problem.cols()), 0) {
-    for (Index j = 0; j < problem.cols(); ++j) {
-      if (problem.Z.norm(j) == 0.0 || penalty.is_excluded(j)) in_set_[at_(j)] = k_never;
-    }
+    for_each_block(problem, nullptr, problem.cols(), [&](Index b, Index first, Index) {
+      const Index end = first + blocks_.size(b);
+      bool never = true;
+      for (Index j = first; j < end; ++j) never = never && problem.Z.norm(j) == 0.0;
+      if (never || penalty.is_excluded(b))
+        std::fill(&in_set_[at_(first)], &in_set_[0] + end, k_never);
+    });
   }
 
   /// Features without penalty are in every model; fits the null model and seeds the bounds from its
   /// gradients (p x K), which are also left in `grad`.
   void start(Iterate& at, std::vector<double>& grad, bool grad_known) {
-    for (Index j = 0; j < problem_.cols(); ++j) {
-      if (!in_set_[at_(j)] && penalty_.is_free(j)) join(j);
+    measure(grad);
+    for (Index b = 0; b < problem_.blocks(); ++b) {
+      if (!in_set_[at_(blocks_.begin(b))] && penalty_.is_free(b)) join(b);
     }
     flush();
     if (!set_.empty() || !grad_known) {
-      solve(at, k_null_accuracy * std::max(null_loss_, 1e-300));
+      solve(at, k_null_accuracy * std::max(unit_, 1e-300));
       gradients(problem_, at, nullptr, problem_.cols(), grad.data());
+      measure(grad);
     }
     bounds_.seed(at, grad.data());
   }
 
   void warm_start(const Iterate& at) {
-    const Index K = problem_.outputs();
-    for (Index j = 0; j < problem_.cols(); ++j) {
-      const double* b = &at.coef[at_(j * K)];
-      if (!in_set_[at_(j)] && std::any_of(b, b + K, [](double x) { return x != 0.0; })) join(j);
-    }
+    for_each_block(problem_, nullptr, problem_.cols(), [&](Index b, Index first, Index) {
+      const double* u = &at.coef[at_(first * problem_.outputs())];
+      if (!in_set_[at_(first)] &&
+          std::any_of(u, u + penalty_.width(b), [](double x) { return x != 0.0; })) {
+        join(b);
+      }
+    });
     flush();
   }
 
   struct Step {
     Index iterations = 0;
-    double gap = 0.0;
-    double loss = 0.0;       ///< datafit alone
-    double objective = 0.0;  ///< with the penalty
+    double certificate = 0.0;  ///< duality gap, or subdifferential distance without a dual
+    double loss = 0.0;         ///< datafit alone
+    double objective = 0.0;    ///< with the penalty
     bool converged = false;
   };
 
   Step run(Iterate& at, Progress progress) {
     Step step;
-    const double goal = options_.tol * null_loss_;
+    const double goal = options_.tol * unit_;
     double target = k_inner_share * goal;
     admit_expected();
     while (true) {
       const InnerReport inner = solve(at, target);
       step.iterations += inner.iterations;
-      progress.gap = step.gap;
+      progress.gap = step.certificate;
       progress.n_active = active(at);
       monitor_.poll(progress);
       certify(at, inner, step);
-      step.converged = step.gap <= goal;
+      step.converged = step.certificate <= goal;
       if (step.converged || step.iterations >= options_.max_iter) return step;
       if (!admit_violators(progress.n_active)) {
         // Nobody is missing: the restricted problem itself must be solved more exactly. Below
         // rounding of the objective that ends.
         target *= 0.1;
-        if (target < 1e-17 * null_loss_) return step;
+        if (target < k_least_target * unit_) return step;
       }
     }
   }
@@ -142,9 +156,21 @@ class Driver {
  private:
   static constexpr char k_in = 1, k_never = 2;
 
-  void join(Index j) {
-    in_set_[at_(j)] = k_in;
-    set_.push_back(j);
+  /// Without a dual, certificates are gradients and the largest pull of the null model is their unit.
+  void measure(const std::vector<double>& grad) {
+    if (penalty_.has_dual()) return;
+    unit_ = 0.0;
+    for_each_block(problem_, nullptr, problem_.cols(), [&](Index b, Index first, Index) {
+      if (in_set_[at_(first)] == k_never) return;
+      unit_ = std::max(unit_, penalty_.pull(&grad[at_(first * problem_.outputs())], b));
+    });
+  }
+
+  void join(Index b) {
+    for (Index j = blocks_.begin(b); j < blocks_.begin(b) + blocks_.size(b); ++j) {
+      in_set_[at_(j)] = k_in;
+      set_.push_back(j);
+    }
   }
 
   void flush() {
@@ -159,20 +185,20 @@ class Driver {
 
   /// Features whose last known gradient lies beyond the new threshold: they will be violators.
   void admit_expected() {
-    const double alpha = penalty_.alpha();
-    const Index K = problem_.outputs();
-    for (Index j = 0; j < problem_.cols(); ++j) {
-      if (in_set_[at_(j)]) continue;
-      const double limit = alpha * bounds_.unit_threshold(j);
-      const double* g = bounds_.gradient(j);
+    const double scale = penalty_.threshold_scale();
+    for_each_block(problem_, nullptr, problem_.cols(), [&](Index b, Index first, Index) {
+      if (in_set_[at_(first)]) return;
+      const double limit = scale * bounds_.unit_threshold(b);
+      const double* g = bounds_.gradient(first);
+      const Index width = penalty_.width(b);
       double square = 0.0;
-      for (Index k = 0; k < K; ++k) square += g[k] * g[k];
-      if (square > limit * limit && penalty_.pull(g, j) > limit) join(j);
-    }
+      for (Index k = 0; k < width; ++k) square += g[k] * g[k];
+      if (square > limit * limit && penalty_.pull(g, b) > limit) join(b);
+    });
     flush();
   }
 
-  /// Gap of the whole problem: the working set and every feature that no bound excludes.
+  /// Certificate of the whole problem: the working set and every feature that no bound excludes.
   void certify(const Iterate& at, const InnerReport& inner, Step& step) {
     const Index K = problem_.outputs();
     bounds_.update(at, in_set_);
@@ -189,25 +215,30 @@ class Driver {
     step.loss = inner.value ? *inner.value : problem_.datafit.value(at.eta.data());
     step.objective =
         step.loss + penalty_value(problem_, at, set_.data(), static_cast<Index>(set_.size()));
-    step.gap = duality_gap(problem_, at, listed_.data(), static_cast<Index>(listed_.size()),
-                           listed_grad_.data(), step.objective);
+    const Index count = static_cast<Index>(listed_.size());
+    step.certificate =
+        penalty_.has_dual()
+            ? duality_gap(problem_, at, listed_.data(), count, listed_grad_.data(), step.objective)
+            : subdiff_distance(problem_, at, listed_.data(), count, listed_grad_.data());
   }
 
   /// Adds the worst violators; false if there are none.
   bool admit_violators(Index n_active) {
-    const Index K = problem_.outputs();
     std::vector<std::pair<double, Index>> violators;
-    for (std::size_t c = 0; c < bounds_.exact().size(); ++c) {
-      const Index j = bounds_.exact()[c];
-      const double pull = penalty_.pull(&bounds_.exact_gradients()[c * at_(K)], j);
-      const double limit = penalty_.threshold(j);
-      if (pull > limit) violators.emplace_back(-(pull - limit), j);
-    }
+    for_each_block(problem_, bounds_.exact().data(), static_cast<Index>(bounds_.exact().size()),
+                   [&](Index b, Index, Index c) {
+                     const Index first = c * problem_.outputs();
+                     const double pull = penalty_.pull(&bounds_.exact_gradients()[at_(first)], b);
+                     const double limit = penalty_.threshold(b);
+                     if (pull > limit) violators.emplace_back(-(pull - limit), b);
+                   });
     if (violators.empty()) return false;
-    const auto most = static_cast<std::size_t>(std::max(k_growth, n_active));
+    const Index most = static_cast<Index>(set_.size()) + std::max(k_growth, n_active);
     std::sort(violators.begin(), violators.end());
-    if (violators.size() > most) violators.resize(most);
-    for (const auto& v : violators) join(v.second);
+    for (const auto& v : violators) {
+      if (static_cast<Index>(set_.size()) >= most) break;
+      join(v.second);
+    }
     flush();
     return true;
   }
@@ -217,7 +248,8 @@ class Driver {
   const PathOptions& options_;
   InnerSolver& inner_;
   Monitor& monitor_;
-  double null_loss_;
+  const penalty::Blocks& blocks_;
+  double unit_;  ///< of certificates: they end at tol times this
   GradientBounds bounds_;
   std::vector<char> in_set_;
   std::vector<Index> set_, listed_;
@@ -240,7 +272,10 @@ void fit_null_intercept(const Problem& problem, Iterate& at, const PathOptions& 
                         Monitor& monitor) {
   if (!problem.fit_intercept) return;
   if (problem.datafit.is_quadratic()) {
-    at.intercept[0] = linalg::dot(problem.datafit.weights(), at.residual.data(), problem.rows());
+    for (Index k = 0; k < problem.outputs(); ++k) {
+      at.intercept[at_(k)] = linalg::dot(problem.datafit.weights(),
+                                         &at.residual[at_(k * problem.rows())], problem.rows());
+    }
     refresh(problem, at, nullptr, 0);
   } else {
     make_inner(problem, options)->solve(at, 0.0, options.max_iter, monitor);
@@ -256,14 +291,15 @@ class PlainLeastSquares {
                     const std::vector<double>& grad, bool may_reduce, Monitor& monitor)
       : target_(residual) {
     const design::Standardized& Z = full.Z;
+    const Index K = full.outputs();
     if (may_reduce && Reduction::pays(Z)) {
       const Index p = Z.cols();
-      reduction_.emplace(Z, residual.data(), grad.data(), full.n_threads, monitor);
+      reduction_.emplace(Z, K, residual.data(), grad.data(), full.n_threads, monitor);
       X_.emplace(DenseView<double>{reduction_->R.data(), p, p, p});
       Z_.emplace(*X_, reduction_->weights.data(), false, false, nullptr, 1);
-      fit_.emplace(p, reduction_->t.data(), reduction_->weights.data());
+      fit_.emplace(p, K, reduction_->t.data(), reduction_->weights.data());
     } else {
-      fit_.emplace(Z.rows(), target_.data(), Z.weights());
+      fit_.emplace(Z.rows(), K, target_.data(), Z.weights());
     }
     problem_.emplace(Problem{Z_ ? *Z_ : Z, *fit_, full.penalty, nullptr, false, full.n_threads});
   }
@@ -281,35 +317,46 @@ class PlainLeastSquares {
   std::optional<Problem> problem_;
 };
 
+/// Column of X that is feature j.
+Index column_of(const penalty::Blocks& blocks, Index j) {
+  return blocks.order().empty() ? j : blocks.order()[at_(j)];
+}
+
 /// Puts the iterate at a start given on the scale of X. Z standardises X; `solved` may be a problem
 /// in its place, without an intercept.
 void place(const design::Standardized& Z, const Problem& solved, const double* coef,
            const double* intercept, Iterate& at) {
   const Index p = Z.cols(), K = solved.outputs();
+  const penalty::Blocks& blocks = solved.penalty.blocks();
   for (Index k = 0; k < K; ++k) {
     const bool shifted = solved.fit_intercept && intercept;
     if (shifted) at.intercept[at_(k)] = intercept[k];
     for (Index j = 0; j < p; ++j) {
-      const double b = coef[k * p + j];
-      const bool may_enter = Z.norm(j) > 0.0 && !solved.penalty.is_excluded(j);
+      const double b = coef[k * p + column_of(blocks, j)];
+      const bool may_enter = Z.norm(j) > 0.0 && !solved.penalty.is_excluded(blocks.of(j));
       at.coef[at_(j * K + k)] = may_enter ? b * Z.scale(j) : 0.0;
       if (shifted && may_enter) at.intercept[at_(k)] += Z.mean(j) * b;
     }
   }
   // A start outside of the bounds is no start: a step of length zero only projects.
-  for (Index j = 0; j < p; ++j) solved.penalty.prox(&at.coef[at_(j * K)], 0.0, j);
+  for_each_block(solved, nullptr, p, [&](Index b, Index first, Index) {
+    solved.penalty.prox(&at.coef[at_(first * K)], 0.0, b);
+  });
   refresh(solved, at, nullptr, p);
 }
 
 /// Writes the iterate on the scale of X; only the listed features can be nonzero.
-void write(const design::Standardized& Z, const Iterate& at, const std::vector<Index>& features,
-           Index K, bool centre_intercepts, double* coefs, double* intercepts) {
+void write(const design::Standardized& Z, const penalty::Blocks& blocks, const Iterate& at,
+           const std::vector<Index>& features, Index K, bool centre_intercepts, double* coefs,
+           double* intercepts) {
   for (Index j : features) {
+    const Index column = column_of(blocks, j);
     for (Index k = 0; k < K; ++k) {
       const double b = at.coef[at_(j * K + k)];
       if (b == 0.0) continue;
-      coefs[k * Z.cols() + j] = b / Z.scale(j);
-      intercepts[k] -= Z.mean(j) * coefs[k * Z.cols() + j];
+      const double raw = b / Z.scale(j);
+      coefs[k * Z.cols() + column] = raw;
+      intercepts[k] -= Z.mean(j) * raw;
     }
   }
   if (!centre_intercepts) return;
@@ -334,10 +381,15 @@ Index path_length(const PathOptions& options) {
   return options.alphas.empty() ? options.n_alphas : static_cast<Index>(options.alphas.size());
 }
 
-PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
+PathReport fit_path(const design::Design& columns, const datafit::Datafit& datafit,
                     penalty::Penalty& penalty, const double* offset, const PathOptions& options,
                     const double* start_coef, const double* start_intercept, PathOutput out,
                     Monitor& caller) {
+  // From here on features stand in the order of the penalty's blocks.
+  std::optional<design::Reordered> reordered;
+  if (!penalty.blocks().order().empty()) reordered.emplace(columns, penalty.blocks().order());
+  const design::Design& X = reordered ? static_cast<const design::Design&>(*reordered) : columns;
+
   const Index n = X.rows(), p = X.cols(), K = datafit.outputs();
   const double* s = datafit.weights();
   PathReport report;
@@ -366,6 +418,11 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
   report.finite = Z.finite();
   if (!report.finite) return report;
   penalty.set_scale(Z.scales());
+  std::vector<double> curvature(at_(p));
+  for (Index j = 0; j < p; ++j) {
+    curvature[at_(j)] = datafit.curvature_bound() * Z.norm(j) * Z.norm(j);
+  }
+  penalty.set_curvature(curvature);
   const Problem problem{Z, datafit, penalty, offset, options.fit_intercept, options.n_threads};
   std::vector<double> grad(at_(p * K));
   if (K == 1) {
@@ -374,11 +431,11 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
     gradients(problem, at, nullptr, p, grad.data());
   }
 
-  double intercept_outside = 0.0;  // of a problem that is solved without its own
+  std::vector<double> intercept_outside(at_(K));  // of a problem that is solved without its own
   std::optional<PlainLeastSquares> plain;
   if (datafit.is_quadratic()) {
     plain.emplace(problem, at.residual, grad, options.route != Route::naive, monitor);
-    intercept_outside = at.intercept[0];
+    intercept_outside = at.intercept;
     at = Iterate::zero(plain->problem());
   }
   const Problem& solved = plain ? plain->problem() : problem;
@@ -387,11 +444,11 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
   const auto inner = make_inner(solved, options);
   Driver driver(solved, penalty, options, *inner, report.null_loss, monitor);
   driver.start(at, grad, true);
-  for (Index j = 0; j < p; ++j) {
-    if (Z.norm(j) > 0.0) {
-      report.alpha_max = std::max(report.alpha_max, penalty.entry_alpha(&grad[at_(j * K)], j));
+  for_each_block(problem, nullptr, p, [&](Index b, Index first, Index) {
+    if (penalty.blocks().size(b) > 1 || Z.norm(first) > 0.0) {
+      report.alpha_max = std::max(report.alpha_max, penalty.entry_alpha(&grad[at_(first * K)], b));
     }
-  }
+  });
   const std::vector<double> alphas =
       options.alphas.empty() ? alpha_grid(report.alpha_max, options.eps, options.n_alphas)
                              : options.alphas;
@@ -410,16 +467,19 @@ PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
     const Driver::Step done = driver.run(at, progress);
 
     double* intercepts = out.intercepts + step * K;
-    for (Index k = 0; k < K; ++k) intercepts[k] = at.intercept[at_(k)] + intercept_outside;
-    write(Z, at, driver.working_set(), K, options.fit_intercept && datafit.is_shift_invariant(),
-          out.coefs + step * K * p, intercepts);
+    for (Index k = 0; k < K; ++k) intercepts[k] = at.intercept[at_(k)] + intercept_outside[at_(k)];
+    write(Z, penalty.blocks(), at, driver.working_set(), K,
+          options.fit_intercept && datafit.is_shift_invariant(), out.coefs + step * K * p,
+          intercepts);
     const double loss = done.loss + shift;
     const double explained = report.null_loss > least_loss
                                  ? 1.0 - (loss - least_loss) / (report.null_loss - least_loss)
                                  : 0.0;
     const Index active = driver.active(at);
     report.alphas.push_back(alphas[at_(step)]);
-    report.dual_gaps.push_back(done.gap);
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    report.dual_gaps.push_back(penalty.has_dual() ? done.certificate : nan);
+    report.stop_crits.push_back(penalty.has_dual() ? nan : done.certificate);
     report.objective.push_back(shift + done.objective);
     report.dev_ratio.push_back(explained);
     report.n_iter.push_back(done.iterations);

@@ -92,13 +92,12 @@ double penalty_value(const Problem& problem, const Iterate& at, const Index* fea
                      Index count) {
   double total = 0.0;
   const Index K = problem.outputs();
-  for (Index c = 0; c < count; ++c) {
-    const Index j = features ? features[c] : c;
-    const double* b = &at.coef[at_(j * K)];
-    if (std::any_of(b, b + K, [](double x) { return x != 0.0; })) {
-      total += problem.penalty.value(b, j);
+  for_each_block(problem, features, count, [&](Index block, Index first, Index) {
+    const double* b = &at.coef[at_(first * K)];
+    if (std::any_of(b, b + problem.penalty.width(block), [](double x) { return x != 0.0; })) {
+      total += problem.penalty.value(b, block);
     }
-  }
+  });
   return total;
 }
 
@@ -128,35 +127,39 @@ double duality_gap(const Problem& problem, const double* residual, const Index* 
   const double* s = problem.datafit.weights();
 
   double c_max = 1.0, open_part = 0.0;
-  for (Index c = 0; c < count; ++c) {
-    const Index j = features ? features[c] : c;
+  Index widest = K;
+  for_each_block(problem, features, count, [&](Index block, Index first, Index c) {
     const double* g = grad + c * K;
-    c_max = std::min(c_max, penalty.feasible_scale(g, j));
-    for (Index k = 0; k < K; ++k) {
-      const double slope = penalty.unopposed(g, k, j);
+    const Index width = penalty.width(block);
+    widest = std::max(widest, width);
+    c_max = std::min(c_max, penalty.feasible_scale(g, block));
+    for (Index k = 0; k < width; ++k) {
+      const double slope = penalty.unopposed(g, k, block);
       if (slope == 0.0) continue;
       // The error is the slope times the distance to the solution, for which the coefficient stands
       // in, or a generous Newton step where that is larger (a coefficient not fitted yet).
-      const double norm = problem.Z.norm(j), newton = norm > 0.0 ? 100.0 / (norm * norm) : 0.0;
+      const double norm = problem.Z.norm(first + k / K);
+      const double newton = norm > 0.0 ? 100.0 / (norm * norm) : 0.0;
       open_part += slope * std::max(std::abs(rows[c * K + k]), newton * slope);
     }
-  }
+  });
   double offset_part = 0.0;
   if (problem.offset) {
     for (Index k = 0; k < K; ++k) {
       offset_part += linalg::weighted_dot(s, problem.offset + k * n, residual + k * n, n);
     }
   }
-  std::vector<double> scaled(at_(K));
+  std::vector<double> scaled(at_(widest));
   const auto dual = [&](double scale) {
     double total = problem.datafit.dual(residual, scale) - scale * offset_part;
-    for (Index c = 0; c < count; ++c) {
-      for (Index k = 0; k < K; ++k) scaled[at_(k)] = scale * grad[c * K + k];
-      // The largest feasible scale puts one feature exactly on its threshold: rounding must not
-      // make its conjugate infinite.
-      const double conjugate = penalty.conjugate(scaled.data(), features ? features[c] : c);
+    for_each_block(problem, features, count, [&](Index block, Index, Index c) {
+      const Index width = penalty.width(block);
+      for (Index k = 0; k < width; ++k) scaled[at_(k)] = scale * grad[c * K + k];
+      // The largest feasible scale puts one block exactly on its threshold: rounding must not make
+      // its conjugate infinite.
+      const double conjugate = penalty.conjugate(scaled.data(), block);
       if (std::isfinite(conjugate)) total -= conjugate;
-    }
+    });
     return total;
   };
   double best = dual(c_max);
@@ -164,6 +167,17 @@ double duality_gap(const Problem& problem, const double* residual, const Index* 
   if (other != c_max) best = std::max(best, dual(other));
   // A gap is never negative: below zero there is only the rounding of the two objectives.
   return std::max(0.0, primal - best) + open_part;
+}
+
+double subdiff_distance(const Problem& problem, const Iterate& at, const Index* features,
+                        Index count, const double* grad) {
+  const Index K = problem.outputs();
+  double worst = 0.0;
+  for_each_block(problem, features, count, [&](Index block, Index first, Index c) {
+    worst = std::max(
+        worst, problem.penalty.subdiff_distance(&at.coef[at_(first * K)], grad + c * K, block));
+  });
+  return worst;
 }
 
 }  // namespace taut::solver

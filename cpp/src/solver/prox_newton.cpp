@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <type_traits>
 
 #include "taut/core/parallel.hpp"
 #include "taut/linalg/kernels.hpp"
-#include "taut/penalty/group_elastic_net.hpp"
 
 namespace taut::solver {
 namespace {
@@ -88,10 +86,10 @@ double row_shift(const double* b, Index K, double l1, double l2) {
 ProxNewton::ProxNewton(const Problem& problem, bool naive)
     : problem_(problem),
       naive_(naive),
-      group_(dynamic_cast<const penalty::GroupElasticNet*>(&problem.penalty)),
+      model_(make_gram_model(problem.penalty, 1)),
       hessian_(problem),
-      group_qp_(problem.outputs()),
       slot_(at_(problem.cols()), -1) {
+  naive_ = naive_ || !model_;
   const Index n = problem.rows(), K = width();
   u_.resize(at_(n * K));
   sums_.resize(at_(K));
@@ -105,9 +103,7 @@ ProxNewton::ProxNewton(const Problem& problem, bool naive)
 }
 
 void ProxNewton::add(const Index* features, Index count) {
-  penalty::Piece e;
   for (Index c = 0; c < count; ++c) {
-    if (!group_ && !problem_.penalty.as_piece(features[c], e)) naive_ = true;
     slot_[at_(features[c])] = static_cast<Index>(features_.size());
     features_.push_back(features[c]);
   }
@@ -143,14 +139,7 @@ void ProxNewton::update_gradient(const Iterate& at, Index first) {
 }
 
 double ProxNewton::violation(const Iterate& at) const {
-  const Index K = width();
-  double worst = 0.0;
-  for (Index c = 0; c < count(); ++c) {
-    const Index j = features_[at_(c)];
-    worst = std::max(
-        worst, problem_.penalty.subdiff_distance(&at.coef[at_(j * K)], &grad_[at_(c * K)], j));
-  }
-  return worst;
+  return subdiff_distance(problem_, at, features_.data(), count(), grad_.data());
 }
 
 double ProxNewton::size(const Iterate& at) const {
@@ -214,14 +203,16 @@ void ProxNewton::polish_intercept(Iterate& at) {
 /// Coordinates that a new model would have.
 Index ProxNewton::model_size(const Iterate& at) const {
   const Index K = width();
-  Index rows = 0;
+  const penalty::Penalty& penalty = problem_.penalty;
+  Index size = 0;
   if (count() * K <= k_gram_limit) return count() * K;
-  for (Index c = 0; c < count(); ++c) {
-    const Index j = features_[at_(c)];
-    rows += any_nonzero(&at.coef[at_(j * K)], K) || problem_.penalty.is_free(j) ||
-            problem_.penalty.pull(&grad_[at_(c * K)], j) > k_near * problem_.penalty.threshold(j);
-  }
-  return rows * K;
+  for_each_block(problem_, features_.data(), count(), [&](Index b, Index first, Index c) {
+    if (any_nonzero(&at.coef[at_(first * K)], penalty.width(b)) || penalty.is_free(b) ||
+        penalty.pull(&grad_[at_(c * K)], b) > k_near * penalty.threshold(b)) {
+      size += penalty.width(b);
+    }
+  });
+  return size;
 }
 
 /// Whether a new Hessian now is cheaper than going on with the one at hand.
@@ -237,16 +228,11 @@ bool ProxNewton::model_pays(double expected_gap, double target) const {
 }
 
 /// Brings coordinates into the model; true if an existing model got new ones.
-template <class QP>
-bool ProxNewton::select(QP& qp, const Iterate& at, bool rebuild) {
+bool ProxNewton::select(const Iterate& at, bool rebuild) {
   const Index K = width();
   const penalty::Penalty& penalty = problem_.penalty;
   if (rebuild) {
-    if constexpr (std::is_same_v<QP, GroupQP>) {
-      qp = GroupQP(K);
-    } else {
-      qp = QP();
-    }
+    model_->clear();
     hessian_.reset(at.residual);
     std::fill(in_model_.begin(), in_model_.end(), char{0});
     rebuild_ = false;
@@ -260,15 +246,15 @@ bool ProxNewton::select(QP& qp, const Iterate& at, bool rebuild) {
     in_model_[at_(c * K + k)] = 1;
     joining_.push_back({features_[at_(c)], k});
   };
-  if (group_) {
-    for (Index c = 0; c < count(); ++c) {
-      const Index j = features_[at_(c)];
-      if (in_model_[at_(c * K)] || penalty.is_excluded(j)) continue;
-      if (any_nonzero(&at.coef[at_(j * K)], K) || penalty.is_free(j) ||
-          penalty.pull(&grad_[at_(c * K)], j) > near * penalty.threshold(j)) {
-        for (Index k = 0; k < K; ++k) join(c, k);
+  if (!model_->takes_single_coordinates()) {
+    for_each_block(problem_, features_.data(), count(), [&](Index b, Index first, Index c) {
+      if (in_model_[at_(c * K)] || penalty.is_excluded(b)) return;
+      const Index width = penalty.width(b);
+      if (any_nonzero(&at.coef[at_(first * K)], width) || penalty.is_free(b) ||
+          penalty.pull(&grad_[at_(c * K)], b) > near * penalty.threshold(b)) {
+        for (Index i = 0; i < width; ++i) join(c + i / K, i % K);
       }
-    }
+    });
   } else {
     // By output, so that a new model's blocks h_kl are contiguous.
     penalty::Piece e;
@@ -286,10 +272,10 @@ bool ProxNewton::select(QP& qp, const Iterate& at, bool rebuild) {
   }
   if (joining_.empty()) return false;
   const Index first = hessian_.size(), m = first + static_cast<Index>(joining_.size());
-  qp.resize(m);
-  hessian_.append(joining_.data(), m - first, qp.column(0), qp.ld());
+  model_->resize(m);
+  hessian_.append(joining_.data(), m - first, model_->column(0), model_->ld());
   for (Index a = first; a < m; ++a) {
-    double& diagonal = qp.column(a)[a];
+    double& diagonal = model_->column(a)[a];
     const double norm = problem_.Z.norm(hessian_.coordinates()[at_(a)].feature);
     diagonal = std::max(diagonal * (1.0 + k_ridge), 1e-14 * norm * norm);
   }
@@ -302,12 +288,12 @@ bool ProxNewton::select(QP& qp, const Iterate& at, bool rebuild) {
 }
 
 /// Solves the quadratic model around the iterate and goes there.
-template <class QP>
-ProxNewton::Step ProxNewton::model_step(QP& qp, Iterate& at, bool rebuild, double violation,
+ProxNewton::Step ProxNewton::model_step(Iterate& at, bool rebuild, double violation,
                                         Index max_rounds) {
   const Index K = width();
+  GramModel& qp = *model_;
   Step step;
-  step.complete = !select(qp, at, rebuild);
+  step.complete = !select(at, rebuild);
   const std::vector<Coordinate>& coordinates = hessian_.coordinates();
   const Index m = hessian_.size();
   if (m == 0) return step;
@@ -324,20 +310,7 @@ ProxNewton::Step ProxNewton::model_step(QP& qp, Iterate& at, bool rebuild, doubl
   // The Hessian in use is curvature_scale_ * G; the Gram stays as it is and all else is divided.
   const double inverse_scale = 1.0 / curvature_scale_;
   for (Index a = 0; a < m; ++a) qp.q(a) = -inverse_scale * model_grad_[at_(a)];
-  if constexpr (std::is_same_v<QP, GroupQP>) {
-    for (Index g = 0; g < m / K; ++g) {
-      const Index j = coordinates[at_(g * K)].feature;
-      qp.l1(g) = inverse_scale * group_->l1(j);
-      qp.l2(g) = inverse_scale * group_->l2(j);
-    }
-  } else {
-    for (Index a = 0; a < m; ++a) {
-      penalty::Piece& e = qp.piece(a);
-      problem_.penalty.as_piece(coordinates[at_(a)].feature, e);
-      e.l1 *= inverse_scale;
-      e.l2 *= inverse_scale;
-    }
-  }
+  qp.load(problem_.penalty, coordinates.data(), curvature_scale_);
   qp.solve(k_model_accuracy * inverse_scale * violation, max_rounds, problem_.n_threads);
   model_curvature_ = 0.0;
   target_.resize(at_(m));
@@ -378,20 +351,26 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
   for (Index i = 0; i < n; ++i) h[at_(i)] = std::max(h[at_(i)], 1e-12 * s[i]);
   const double sum_h = linalg::sum(h.data(), n);
 
-  // Features that can move.
+  // Features that can move, and the blocks they make up.
   struct Row {
     Index feature, slot;
     double h_dot, curvature;  // z'h, z'(h o z) with the h-mean taken out
   };
+  struct Range {
+    Index block, first;  // rows first .. first + size of the block
+    double curvature;    // bound over the block
+  };
   std::vector<Row> rows;
-  for (Index c = 0; c < count(); ++c) {
-    const Index j = features_[at_(c)];
-    if (Z.norm(j) == 0.0 || penalty.is_excluded(j)) continue;
-    if (any_nonzero(&at.coef[at_(j * K)], K) || penalty.is_free(j) ||
-        penalty.subdiff_distance(&at.coef[at_(j * K)], &grad_[at_(c * K)], j) > 0.0) {
-      rows.push_back({j, c, 0.0, 0.0});
+  std::vector<Range> ranges;
+  for_each_block(problem_, features_.data(), count(), [&](Index b, Index first, Index c) {
+    const Index size = penalty.blocks().size(b);
+    if (penalty.is_excluded(b) || (size == 1 && Z.norm(first) == 0.0)) return;
+    if (any_nonzero(&at.coef[at_(first * K)], size * K) || penalty.is_free(b) ||
+        penalty.subdiff_distance(&at.coef[at_(first * K)], &grad_[at_(c * K)], b) > 0.0) {
+      ranges.push_back({b, static_cast<Index>(rows.size()), 0.0});
+      for (Index i = 0; i < size; ++i) rows.push_back({first + i, c + i, 0.0, 0.0});
     }
-  }
+  });
   const Index height = static_cast<Index>(rows.size());
   const bool centre = problem_.fit_intercept;
   parallel_blocks(
@@ -412,9 +391,16 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
         }
       });
 
+  for (Range& range : ranges) {
+    for (Index i = 0; i < penalty.blocks().size(range.block); ++i) {
+      range.curvature += rows[at_(range.first + i)].curvature;
+    }
+  }
+
   // eta moves by direction_k + shift_k; h_sum_k = sum h o direction_k.
   std::fill(direction_.begin(), direction_.end(), 0.0);
-  std::vector<double> h_sum(at_(K), 0.0), constants(at_(K), 0.0), next(at_(K));
+  std::vector<double> h_sum(at_(K), 0.0), constants(at_(K), 0.0);
+  std::vector<double> next(at_(penalty.blocks().largest() * K));
   std::vector<double> b(at_(height * K));
   for (Index r = 0; r < height; ++r) {
     std::copy_n(&at.coef[at_(rows[at_(r)].feature * K)], K, &b[at_(r * K)]);
@@ -423,45 +409,54 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
     // Total constant of output k at the minimiser over the intercept, given the direction.
     return centre ? -(grad0_[at_(k)] + h_sum[at_(k)]) / sum_h : constants[at_(k)];
   };
-  const auto visit = [&](Index r) {
-    const Row& f = rows[at_(r)];
-    double* now = &b[at_(r * K)];
-    const double inverse = 1.0 / f.curvature;
-    for (Index k = 0; k < K; ++k) {
-      const double* d = &direction_[at_(k * n)];
-      const double h_x_d = Z.raw().weighted_dot(f.feature, h.data(), d);
-      const double product = (h_x_d - Z.mean(f.feature) * h_sum[at_(k)]) / Z.scale(f.feature) +
-                             intercept_shift(k) * f.h_dot;
-      next[at_(k)] = now[k] - inverse * (grad_[at_(f.slot * K + k)] + product);
+  const auto visit = [&](const Range& range) {
+    const Index size = penalty.blocks().size(range.block);
+    const double inverse = 1.0 / range.curvature;
+    for (Index i = 0; i < size; ++i) {
+      const Row& f = rows[at_(range.first + i)];
+      const double* now = &b[at_((range.first + i) * K)];
+      for (Index k = 0; k < K; ++k) {
+        const double* d = &direction_[at_(k * n)];
+        const double h_x_d = Z.raw().weighted_dot(f.feature, h.data(), d);
+        const double product = (h_x_d - Z.mean(f.feature) * h_sum[at_(k)]) / Z.scale(f.feature) +
+                               intercept_shift(k) * f.h_dot;
+        next[at_(i * K + k)] = now[k] - inverse * (grad_[at_(f.slot * K + k)] + product);
+      }
     }
-    penalty.prox(next.data(), inverse, f.feature);
+    penalty.prox(next.data(), inverse, range.block);
     double moved = 0.0;
-    for (Index k = 0; k < K; ++k) {
-      const double change = next[at_(k)] - now[k];
-      if (change == 0.0) continue;
-      moved = std::max(moved, f.curvature * std::abs(change));
-      const double constant = Z.add_to(f.feature, change, &direction_[at_(k * n)]);
-      constants[at_(k)] += constant;
-      h_sum[at_(k)] += change * f.h_dot - constant * sum_h;
-      now[k] = next[at_(k)];
+    for (Index i = 0; i < size; ++i) {
+      const Row& f = rows[at_(range.first + i)];
+      double* now = &b[at_((range.first + i) * K)];
+      for (Index k = 0; k < K; ++k) {
+        const double change = next[at_(i * K + k)] - now[k];
+        if (change == 0.0) continue;
+        moved = std::max(moved, range.curvature * std::abs(change));
+        const double constant = Z.add_to(f.feature, change, &direction_[at_(k * n)]);
+        constants[at_(k)] += constant;
+        h_sum[at_(k)] += change * f.h_dot - constant * sum_h;
+        now[k] = next[at_(i * K + k)];
+      }
     }
     return moved;
   };
   const double goal = k_naive_accuracy * violation;
-  std::vector<Index> support;
+  std::vector<Range> support;
   int sweeps = 0;
   while (sweeps < k_naive_sweeps) {
     double moved = 0.0;
-    for (Index r = 0; r < height; ++r) moved = std::max(moved, visit(r));
+    for (const Range& range : ranges) moved = std::max(moved, visit(range));
     ++sweeps;
     if (moved <= goal) break;
     support.clear();
-    for (Index r = 0; r < height; ++r) {
-      if (any_nonzero(&b[at_(r * K)], K)) support.push_back(r);
+    for (const Range& range : ranges) {
+      if (any_nonzero(&b[at_(range.first * K)], penalty.width(range.block))) {
+        support.push_back(range);
+      }
     }
     for (; sweeps < k_naive_sweeps && moved > goal; ++sweeps) {
       moved = 0.0;
-      for (Index r : support) moved = std::max(moved, visit(r));
+      for (const Range& range : support) moved = std::max(moved, visit(range));
     }
   }
 
@@ -541,8 +536,20 @@ bool ProxNewton::line_search(Iterate& at, Step& step, const std::vector<Coordina
   });
 
   // Rows of coefficients before and after the full step.
+  const penalty::Blocks& blocks = problem_.penalty.blocks();
+  if (!blocks.single()) {
+    // The penalty is known of whole blocks only.
+    std::vector<Index> whole;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const Index b = blocks.of(rows[i]);
+      if (!whole.empty() && rows[i] <= whole.back()) continue;
+      for (Index j = blocks.begin(b); j < blocks.begin(b) + blocks.size(b); ++j) whole.push_back(j);
+    }
+    rows.swap(whole);
+  }
   const Index height = static_cast<Index>(rows.size());
-  std::vector<double> before(at_(height * K)), delta(at_(height * K), 0.0), trial(at_(K));
+  std::vector<double> before(at_(height * K)), delta(at_(height * K), 0.0);
+  std::vector<double> trial(at_(blocks.largest() * K));
   for (Index i = 0; i < height; ++i) {
     std::copy_n(&at.coef[at_(rows[at_(i)] * K)], K, &before[at_(i * K)]);
   }
@@ -554,14 +561,13 @@ bool ProxNewton::line_search(Iterate& at, Step& step, const std::vector<Coordina
   }
   const auto penalty_at = [&](double t) {
     double total = 0.0;
-    for (Index i = 0; i < height; ++i) {
-      for (Index k = 0; k < K; ++k) {
+    for_each_block(problem_, rows.data(), height, [&](Index b, Index, Index i) {
+      const Index width = problem_.penalty.width(b);
+      for (Index k = 0; k < width; ++k) {
         trial[at_(k)] = before[at_(i * K + k)] + t * delta[at_(i * K + k)];
       }
-      if (any_nonzero(trial.data(), K)) {
-        total += problem_.penalty.value(trial.data(), rows[at_(i)]);
-      }
-    }
+      if (any_nonzero(trial.data(), width)) total += problem_.penalty.value(trial.data(), b);
+    });
     return total;
   };
   const double penalty_before = penalty_at(0.0);
@@ -609,6 +615,7 @@ void ProxNewton::centre(Iterate& at) {
   const Index n = problem_.rows(), K = width();
   if (K == 1 || !problem_.datafit.is_shift_invariant()) return;
   penalty::Piece e;
+  penalty::BlockNorm norm;
   std::vector<double> shift(at_(n), 0.0);
   double constant = 0.0;
   bool any = false;
@@ -617,11 +624,13 @@ void ProxNewton::centre(Iterate& at) {
     if (!any_nonzero(b, K)) continue;
     double c = 0.0, largest = 0.0;
     for (Index k = 0; k < K; ++k) largest = std::max(largest, std::abs(b[k]));
-    if (!group_ &&
-        (!problem_.penalty.as_piece(j, e) || std::isfinite(e.lower) || std::isfinite(e.upper))) {
+    const Index block = problem_.penalty.blocks().of(j);
+    const bool norms = problem_.penalty.as_norm(block, norm) && norm.lasso == 0.0;
+    if (!norms && (!problem_.penalty.as_piece(block, e) || std::isfinite(e.lower) ||
+                   std::isfinite(e.upper))) {
       continue;
     }
-    if (group_ || problem_.penalty.is_free(j)) {
+    if (norms || problem_.penalty.is_free(block)) {
       for (Index k = 0; k < K; ++k) c += b[k] / static_cast<double>(K);
     } else {
       c = row_shift(b, K, e.l1, e.l2);
@@ -669,22 +678,27 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
     return report;
   };
   while (true) {
-    const double scale = std::max(size(at), 1e-300);
-    const double expected = gap_ratio_ * worst * scale;
+    // Without a dual the violation is the certificate itself.
+    const bool dual = problem_.penalty.has_dual();
+    const double scale = dual ? std::max(size(at), 1e-300) : 1.0;
+    const double expected = (dual ? gap_ratio_ : 1.0) * worst * scale;
     const bool last = report.iterations >= max_iter || stalls >= 3 || count() == 0;
-    if (0.7 * expected <= target || last) {
+    if ((dual ? 0.7 : 1.0) * expected <= target || last) {
       if (problem_.fit_intercept && intercept_slope() > k_intercept_slope) {
         const double slope = intercept_slope();
         polish_intercept(at);
         update_gradient(at, 0);
         worst = violation(at);
         // Far from it: the model would have done better than the intercept alone.
-        if (slope > 1e-3 && !last && 0.7 * gap_ratio_ * worst * scale > target) continue;
+        const double again = (dual ? 0.7 * gap_ratio_ : 1.0) * worst * scale;
+        if (slope > 1e-3 && !last && again > target) continue;
       }
       ++counters_.gaps;
-      report.gap = duality_gap(problem_, at, features_.data(), count(), grad_.data(),
-                               value_ + penalty_value(problem_, at, features_.data(), count()));
-      if (worst > 0.0) gap_ratio_ = std::clamp(report.gap / (worst * scale), 1e-3, 2.0);
+      report.gap =
+          dual ? duality_gap(problem_, at, features_.data(), count(), grad_.data(),
+                             value_ + penalty_value(problem_, at, features_.data(), count()))
+               : worst;
+      if (dual && worst > 0.0) gap_ratio_ = std::clamp(report.gap / (worst * scale), 1e-3, 2.0);
       report.converged = report.gap <= target;
       if (report.converged || last) return finish();
     }
@@ -696,9 +710,7 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
     const Index hessians = counters_.hessians;
     const bool naive = naive_ || model_size(at) > k_gram_limit;
     rebuild = rebuild || rebuild_ || (contraction_ > 0.0 && model_pays(expected, target));
-    const Step step = naive    ? naive_step(at, worst)
-                      : group_ ? model_step(group_qp_, at, rebuild, worst, max_iter)
-                               : model_step(qp_, at, rebuild, worst, max_iter);
+    const Step step = naive ? naive_step(at, worst) : model_step(at, rebuild, worst, max_iter);
     const bool fresh = counters_.hessians > hessians;
     ++report.iterations;
     ++counters_.iterations;

@@ -23,11 +23,11 @@ bool Reduction::pays(const design::Standardized& Z) {
   return !Z.raw().is_sparse() && Z.cols() <= k_most_columns && Z.rows() >= 2 * Z.cols();
 }
 
-Reduction::Reduction(const design::Standardized& Z, const double* r, const double* grad,
-                     int n_threads, Monitor& monitor) {
+Reduction::Reduction(const design::Standardized& Z, Index outputs, const double* r,
+                     const double* grad, int n_threads, Monitor& monitor) {
   const Index p = Z.cols();
   R.assign(at(p * p), 0.0);
-  t.assign(at(p), 0.0);
+  t.assign(at(p * outputs), 0.0);
   weights.assign(at(p), 1.0 / static_cast<double>(p));
   Z.full_gram(n_threads, R.data(), monitor);
 
@@ -50,11 +50,17 @@ Reduction::Reduction(const design::Standardized& Z, const double* r, const doubl
     column[j] = pivot > k_dependent * diagonal ? std::sqrt(pivot) : 0.0;
     std::fill(column + j + 1, column + p, 0.0);
   }
-  for (Index j = 0; j < p; ++j) {
-    const double* column = &R[at(j * p)];
-    t[at(j)] = column[j] > 0.0 ? (-grad[j] - linalg::dot(column, t.data(), j)) / column[j] : 0.0;
+  rest = 0.0;
+  for (Index k = 0; k < outputs; ++k) {
+    double* t_k = &t[at(k * p)];
+    for (Index j = 0; j < p; ++j) {
+      const double* column = &R[at(j * p)];
+      const double product = -grad[j * outputs + k];
+      t_k[j] = column[j] > 0.0 ? (product - linalg::dot(column, t_k, j)) / column[j] : 0.0;
+    }
+    const double* r_k = r + k * Z.rows();
+    rest += linalg::weighted_dot(Z.weights(), r_k, r_k, Z.rows()) - linalg::dot(t_k, t_k, p);
   }
-  rest = linalg::weighted_dot(Z.weights(), r, r, Z.rows()) - linalg::dot(t.data(), t.data(), p);
   const double root = std::sqrt(static_cast<double>(p));
   for (double& x : R) x *= root;
   for (double& x : t) x *= root;

@@ -77,7 +77,10 @@ class Problem:
             weights = target.row_weight
             # Rows without weight keep their place; their code does not matter.
             response = target.one_hot() if several else (target.codes > 0).astype(np.float64)
-        if options.get("grouped") and (positive or lower is not None or upper is not None):
+        if options.pop("grouped", False):
+            options["penalty"] = "group"
+        grouped = options.get("penalty") == "group"
+        if grouped and (positive or lower is not None or upper is not None):
             raise ValueError(
                 "positive, lower and upper do not go with grouped=True: a bound would break the "
                 "group's norm."

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <limits>
+
 #include "taut/core/types.hpp"
 
 namespace taut::datafit {
@@ -26,6 +28,9 @@ class Datafit {
   Index rows() const { return rows_; }
   Index outputs() const { return outputs_; }
   const double* weights() const { return weights_; }
+
+  /// The largest second derivative of l in any direction; infinite if there is none.
+  virtual double curvature_bound() const { return std::numeric_limits<double>::infinity(); }
 
   /// True if F is quadratic with Hessian diag(s), so that one Gram matrix serves a whole path.
   virtual bool is_quadratic() const { return false; }

@@ -15,6 +15,7 @@ class Logistic final : public Datafit {
  public:
   Logistic(Index rows, const double* y, const double* weights) : Datafit(rows, 1, weights), y_(y) {}
 
+  double curvature_bound() const override { return 0.25; }
   double value(const double* eta) const override;
   void residual(const double* eta, double* r) const override;
   double evaluate(const double* eta, double* r) const override;

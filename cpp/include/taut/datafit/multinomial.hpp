@@ -22,6 +22,7 @@ class Multinomial final : public Datafit {
       : Datafit(rows, classes, weights), Y_(Y) {}
 
   bool is_shift_invariant() const override { return true; }
+  double curvature_bound() const override { return 0.5; }
   double value(const double* eta) const override;
   void residual(const double* eta, double* r) const override;
   double evaluate(const double* eta, double* r) const override;

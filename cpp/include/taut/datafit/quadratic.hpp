@@ -5,13 +5,16 @@
 
 namespace taut::datafit {
 
-/// Least squares, l(y, eta) = (y - eta)^2 / 2.
+/// Least squares, l(y, eta) = (y - eta)^2 / 2, summed over the outputs.
 class Quadratic final : public Datafit {
  public:
-  Quadratic(Index rows, const double* y, const double* weights)
-      : Datafit(rows, 1, weights), y_(y) {}
+  Quadratic(Index rows, const double* y, const double* weights) : Quadratic(rows, 1, y, weights) {}
+  /// y: rows x outputs, column-major.
+  Quadratic(Index rows, Index outputs, const double* y, const double* weights)
+      : Datafit(rows, outputs, weights), y_(y) {}
 
   bool is_quadratic() const override { return true; }
+  double curvature_bound() const override { return 1.0; }
   double value(const double* eta) const override;
   void residual(const double* eta, double* r) const override;
   /// sum_i y v - v^2 / (2 s) at v = c s r.
@@ -20,6 +23,9 @@ class Quadratic final : public Datafit {
   void curvature(const double* r, Index k, Index l, double* h) const override;
 
  private:
+  double fit(const double* r) const;
+  double size(const double* r) const;
+
   const double* y_;
 };
 

@@ -28,6 +28,7 @@ class ElasticNet final : public Penalty {
   double unopposed(const double* g, Index k, Index j) const override;
   bool is_excluded(Index j) const override;
   bool as_piece(Index j, Piece& piece) const override;
+  bool is_separable() const override { return true; }
 
  private:
   Piece piece(Index j) const;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "taut/core/types.hpp"
+#include "taut/penalty/blocks.hpp"
 
 namespace taut::penalty {
 
@@ -20,19 +22,33 @@ struct Piece {
   double upper = 0.0;
 };
 
-/// A penalty alpha * Omega(B) that separates over features: feature j owns the row B_j of
-/// `outputs` coefficients (one for a single response). Gradients `g` below are those of the datafit
-/// with respect to that row; every method takes pointers to such rows.
+/// One block of a penalty made of norms:
+///
+///   pen(u) = lasso ||u||_1 + norm ||u||_2 + ridge ||u||_2^2 / 2.
+struct BlockNorm {
+  double lasso = 0.0;
+  double norm = 0.0;
+  double ridge = 0.0;
+};
+
+/// A penalty alpha * Omega(B) that separates over blocks of features, mostly of one feature each.
+/// Feature j owns the row B_j of `outputs` coefficients (one for a single response); block b owns the
+/// rows of its features, one after another, width(b) numbers. Gradients `g` below are those of the
+/// datafit with respect to these; every method takes a block and pointers to such rows.
 ///
 /// A new penalty is one class with these methods; solvers know nothing else of it.
 class Penalty {
  public:
-  explicit Penalty(Index outputs) : outputs_(outputs) {}
+  explicit Penalty(Index outputs, Blocks blocks = {})
+      : outputs_(outputs), blocks_(std::move(blocks)) {}
   Penalty(const Penalty&) = delete;
   Penalty& operator=(const Penalty&) = delete;
   virtual ~Penalty() = default;
 
   Index outputs() const { return outputs_; }
+  const Blocks& blocks() const { return blocks_; }
+  /// Numbers that block b owns.
+  Index width(Index b) const { return blocks_.size(b) * outputs_; }
   double alpha() const { return alpha_; }
   void set_alpha(double alpha) { alpha_ = alpha; }
 
@@ -40,51 +56,76 @@ class Penalty {
   /// rules speak of. The strength acts on the rows as they come; bounds are converted.
   virtual void set_scale(const std::vector<double>& scale) { (void)scale; }
 
-  /// Value of alpha * Omega at row j.
-  virtual double value(const double* b, Index j) const = 0;
+  /// Hands over upper bounds L_j of the datafit's curvature along every feature (infinite where there
+  /// is none), for penalties whose stationarity is measured by a step of length 1 / L_j.
+  virtual void set_curvature(const std::vector<double>& bound) { (void)bound; }
 
-  /// In place: argmin_u ||u - b||^2 / 2 + step * pen_j(u).
-  virtual void prox(double* b, double step, Index j) const = 0;
+  /// False for a penalty without a useful dual (not convex): its solutions are certified by
+  /// subdiff_distance, and conjugate() and feasible_scale() are not called.
+  virtual bool has_dual() const { return true; }
 
-  /// Distance from -g to the subdifferential of pen_j at b.
-  virtual double subdiff_distance(const double* b, const double* g, Index j) const = 0;
+  /// Value of alpha * Omega at block b, for the rows u.
+  virtual double value(const double* u, Index b) const = 0;
 
-  /// A zero row stays zero while pull(g, j) <= threshold(j). pull is homogeneous of degree one in g
-  /// and at most the Euclidean norm of g, which is what screening bounds rest on.
-  virtual double pull(const double* g, Index j) const = 0;
-  /// Proportional to alpha; infinite for a feature that never enters.
-  virtual double threshold(Index j) const = 0;
+  /// In place: argmin_v ||v - u||^2 / 2 + step * pen_b(v).
+  virtual void prox(double* u, double step, Index b) const = 0;
 
-  /// Smallest alpha at which a zero row with gradient g stays zero; alpha_max is the largest of
-  /// these over the features. 0 for features that are free or excluded.
-  virtual double entry_alpha(const double* g, Index j) const = 0;
+  /// Distance from -g to the subdifferential of pen_b at u, or where that says nothing (penalties
+  /// that jump or have a cusp at zero) L |u - prox(u - g / L, 1 / L)|: zero at a stationary point,
+  /// in units of a gradient.
+  virtual double subdiff_distance(const double* u, const double* g, Index b) const = 0;
 
-  /// sup_u -g'u - pen_j(u): the penalty's part of the dual objective, +inf where unbounded.
-  virtual double conjugate(const double* g, Index j) const = 0;
-  /// Largest c in [0, 1] with conjugate(c g, j) finite.
-  virtual double feasible_scale(const double* g, Index j) const = 0;
+  /// A zero block stays zero while pull(g, b) <= threshold(b). pull is a norm of (a part of) g and at
+  /// most the Euclidean one, which is what screening bounds rest on.
+  virtual double pull(const double* g, Index b) const = 0;
+  /// Proportional to threshold_scale(); infinite for a block that never enters.
+  virtual double threshold(Index b) const = 0;
+  /// How thresholds grow with alpha.
+  virtual double threshold_scale() const { return alpha_; }
 
-  /// True for a feature that no alpha keeps out: it is in every model, the null model too.
-  virtual bool is_free(Index j) const = 0;
-  /// Size of the gradient of coordinate k of the row where nothing opposes it, neither penalty nor
-  /// bound: zero at a solution. Such a direction has no finite conjugate; conjugate() and
+  /// Smallest alpha at which a zero block with gradient g stays zero; alpha_max is the largest of
+  /// these over the blocks. 0 for blocks that are free or excluded.
+  virtual double entry_alpha(const double* g, Index b) const = 0;
+
+  /// sup_u -g'u - pen_b(u): the penalty's part of the dual objective, +inf where unbounded.
+  virtual double conjugate(const double* g, Index b) const = 0;
+  /// Largest c in [0, 1] with conjugate(c g, b) finite.
+  virtual double feasible_scale(const double* g, Index b) const = 0;
+
+  /// True for a block that no alpha keeps out: it is in every model, the null model too.
+  virtual bool is_free(Index b) const = 0;
+  /// Size of the gradient of coordinate k < width(b) of the block where nothing opposes it, neither
+  /// penalty nor bound: zero at a solution. Such a direction has no finite conjugate; conjugate() and
   /// feasible_scale() leave it out.
-  virtual double unopposed(const double* g, Index k, Index j) const = 0;
-  /// True for a feature that must stay at zero.
-  virtual bool is_excluded(Index j) const = 0;
+  virtual double unopposed(const double* g, Index k, Index b) const = 0;
+  /// True for a block that must stay at zero.
+  virtual bool is_excluded(Index b) const = 0;
 
-  /// Fills `piece` if row j is `outputs` equal coordinates of that form: the fast route of the Gram
-  /// kernel. False sends the solver to prox().
-  virtual bool as_piece(Index j, Piece& piece) const = 0;
+  /// The forms that Gram models (solver/gram_model.hpp) have fast routes for; a penalty has the same
+  /// form at every block. One that has none goes by prox().
+  ///
+  /// Fills `piece` if block b is width(b) equal coordinates of that form.
+  virtual bool as_piece(Index b, Piece& piece) const {
+    (void)b, (void)piece;
+    return false;
+  }
+  /// Fills `norm` if block b is of that form.
+  virtual bool as_norm(Index b, BlockNorm& norm) const {
+    (void)b, (void)norm;
+    return false;
+  }
+  /// True if the penalty is a sum over single coefficients, so that prox() acts on each by itself.
+  virtual bool is_separable() const { return false; }
 
  private:
   Index outputs_;
+  Blocks blocks_;
   double alpha_ = 0.0;
 };
 
 /// What a caller says of the features; empty vectors mean 1, -inf, +inf everywhere.
 struct FeatureRules {
-  std::vector<double> factor;  ///< penalty factors >= 0; 0 unpenalised, inf excluded
+  std::vector<double> factor;  ///< of every block, >= 0; 0 unpenalised, inf excluded
   std::vector<double> lower;   ///< <= 0
   std::vector<double> upper;   ///< >= 0
 };

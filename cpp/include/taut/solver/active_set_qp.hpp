@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <memory>
 #include <vector>
 
-#include "taut/core/monitor.hpp"
 #include "taut/linalg/cholesky.hpp"
-#include "taut/penalty/penalty.hpp"
+#include "taut/solver/gram_model.hpp"
 
 namespace taut::solver {
 
@@ -22,38 +20,19 @@ namespace taut::solver {
 ///
 /// State: q = c - G w for all m coordinates, kept exact under every move. O(m) per coordinate move,
 /// O(|S| (|S| + m)) per Newton step; no virtual call.
-class ActiveSetQP {
+class ActiveSetQP final : public GramModel {
  public:
-  /// Appends coordinates with w = 0; columns of G must be filled by the caller before solve().
-  void resize(Index size);
-  Index size() const { return size_; }
-
-  /// Column a of G: `size()` entries, leading dimension ld() (it changes in resize()).
-  double* column(Index a) { return gram_.get() + a * ld_; }
-  const double* column(Index a) const { return gram_.get() + a * ld_; }
-  Index ld() const { return ld_; }
-  /// Says that entries of G among the first size() coordinates changed: drops the factor.
-  void gram_changed();
+  void resize(Index size) override;
+  void clear() override;
+  /// Drops the factor.
+  void gram_changed() override;
+  bool takes_single_coordinates() const override { return true; }
+  void load(const penalty::Penalty& penalty, const Coordinate* coordinates, double scale) override;
 
   penalty::Piece& piece(Index a) { return pieces_[static_cast<std::size_t>(a)]; }
-  double& w(Index a) { return w_[static_cast<std::size_t>(a)]; }
-  double w(Index a) const { return w_[static_cast<std::size_t>(a)]; }
-  /// q_a = c_a - (G w)_a; set by the caller when c or w were changed from outside.
-  double& q(Index a) { return q_[static_cast<std::size_t>(a)]; }
-  double q(Index a) const { return q_[static_cast<std::size_t>(a)]; }
-
-  /// Whom to poll during a solve; outlives it. What it throws leaves the solve unfinished.
-  void watch(Monitor& monitor) { monitor_ = &monitor; }
-
-  struct Report {
-    Index sweeps = 0;
-    Index newton_steps = 0;
-    double violation = 0.0;  ///< largest subdifferential distance over all coordinates
-    bool converged = false;
-  };
 
   /// Until every coordinate's subdifferential distance is at most `target`.
-  Report solve(double target, Index max_rounds, int n_threads);
+  Report solve(double target, Index max_rounds, int n_threads) override;
 
   /// Largest subdifferential distance over all coordinates.
   double violation() const;
@@ -66,18 +45,13 @@ class ActiveSetQP {
   void release(Index i);
   Index newton(int n_threads);
 
-  Index size_ = 0;
-  Index ld_ = 0;
-  std::unique_ptr<double[]> gram_;  ///< ld x ld; not initialised, so unused room costs nothing
-  std::vector<double> w_, q_;
   std::vector<penalty::Piece> pieces_;
   linalg::UpdatableCholesky factor_;
   std::vector<Index> support_;     ///< coordinates in the factor, in its order
   std::vector<Index> position_;    ///< place in support_ or -1
   std::vector<double> factor_l2_;  ///< l2 with which each coordinate was factored
-  Monitor* monitor_ = nullptr;
-  std::vector<double> change_;  ///< scratch of newton(): zero between calls
-  Index removals_ = 0;          ///< since the factor was last built from the Gram
+  std::vector<double> change_;     ///< scratch of newton(): zero between calls
+  Index removals_ = 0;             ///< since the factor was last built from the Gram
 };
 
 }  // namespace taut::solver

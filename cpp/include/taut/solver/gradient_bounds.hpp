@@ -17,7 +17,8 @@ namespace taut::solver {
 ///   | g_j - ghat_j | <= ||z_j||_s ||d||_s,   ghat_j = -sum_t <r, b_t> z_j'(s b_t),
 ///
 /// so a feature with pull(ghat_j) + ||z_j|| ||d|| <= threshold_j is certified to stay at zero at a
-/// cost of m multiply-adds instead of n. The others are computed. Residuals of neighbouring alphas
+/// cost of m multiply-adds instead of n. The others are computed. A block of features has a bound of
+/// its own, with the root of the sum of its ||z_j||^2, and is certified or computed as a whole. Residuals of neighbouring alphas
 /// are nearly coplanar, so few are. With one basis vector this is the sequential bound of spec 00,
 /// section 13; every further one removes the part of the change that is already known.
 class GradientBounds {
@@ -29,7 +30,7 @@ class GradientBounds {
 
   /// Refers all features to the present residual: after the call each feature is exact (listed in
   /// exact(), features with skip[j] nonzero left out) or certified below its threshold at the
-  /// penalty's present alpha.
+  /// penalty's present alpha. skip[] is the same for all features of a block.
   void update(const Iterate& at, const std::vector<char>& skip);
 
   /// Features computed exactly by the last update, and their gradients (row c at c * K).
@@ -39,8 +40,8 @@ class GradientBounds {
   /// Gradient of feature j at the residual of the last update: exact or the estimate ghat.
   const double* gradient(Index j) const { return &grad_[static_cast<std::size_t>(j * outputs_)]; }
 
-  /// threshold(j) at alpha = 1.
-  double unit_threshold(Index j) const { return unit_threshold_[static_cast<std::size_t>(j)]; }
+  /// threshold(b) of block b where threshold_scale() is 1.
+  double unit_threshold(Index b) const { return unit_threshold_[static_cast<std::size_t>(b)]; }
 
   Index full_passes() const { return full_passes_; }
   double partial_passes() const { return partial_passes_; }
@@ -55,7 +56,8 @@ class GradientBounds {
   std::vector<double> basis_;           ///< n x m
   std::unique_ptr<double[]> products_;  ///< p x m: z_j'(s b_t)
   std::vector<double> grad_;            ///< p x K
-  std::vector<double> unit_threshold_;
+  std::vector<double> unit_threshold_;  ///< by block
+  std::vector<double> block_norm_;      ///< by block; empty where blocks are features
   std::vector<Index> exact_;
   std::vector<double> exact_grad_;
   Index full_passes_ = 0;

@@ -4,56 +4,51 @@
 #include <vector>
 
 #include "taut/linalg/cholesky.hpp"
-#include "taut/solver/active_set_qp.hpp"
+#include "taut/solver/gram_model.hpp"
 
 namespace taut::solver {
 
-/// Minimises over w, made of blocks w_g of `width` coordinates, with a Gram matrix at hand,
+/// Minimises over W, made of blocks W_g of coordinates (rows of W), with a Gram matrix at hand,
 ///
-///   w'G w / 2 - c'w + sum_g ( l1_g ||w_g||_2 + l2_g ||w_g||_2^2 / 2 ).
+///   sum_k ( W_k'G W_k / 2 - c_k'W_k ) + sum_g ( l1_g ||W_g||_F + l2_g ||W_g||_F^2 / 2 ).
 ///
 /// Two moves alternate: sweeps of block coordinate descent, each block solved by a few exact
 /// majorised steps (L_g the largest eigenvalue of its diagonal block), which settle which blocks are
 /// zero; and Newton steps on the nonzero blocks with the Hessian of the norm, damped until the
 /// objective falls, which converge quadratically once that is settled.
-///
-/// State as in ActiveSetQP: q = c - G w for all coordinates, kept under every move.
-class GroupQP {
+class GroupQP final : public GramModel {
  public:
-  explicit GroupQP(Index width) : width_(width) {}
+  explicit GroupQP(Index outputs) : GramModel(outputs) {}
 
-  /// Appends blocks of zeros: `size` coordinates in all, a multiple of the width.
-  void resize(Index size);
-  Index size() const { return size_; }
-
-  double* column(Index a) { return &gram_[static_cast<std::size_t>(a * ld_)]; }
-  const double* column(Index a) const { return &gram_[static_cast<std::size_t>(a * ld_)]; }
-  Index ld() const { return ld_; }
-  /// Says that entries of G changed among coordinates whose block bound is already known.
-  void gram_changed();
-
-  double& l1(Index block) { return l1_[static_cast<std::size_t>(block)]; }
-  double& l2(Index block) { return l2_[static_cast<std::size_t>(block)]; }
-  double& w(Index a) { return w_[static_cast<std::size_t>(a)]; }
-  double w(Index a) const { return w_[static_cast<std::size_t>(a)]; }
-  double& q(Index a) { return q_[static_cast<std::size_t>(a)]; }
-  double q(Index a) const { return q_[static_cast<std::size_t>(a)]; }
+  void clear() override;
+  void gram_changed() override;
+  void load(const penalty::Penalty& penalty, const Coordinate* coordinates, double scale) override;
 
   /// Until every block's subdifferential distance is at most `target`.
-  ActiveSetQP::Report solve(double target, Index max_rounds, int n_threads);
+  Report solve(double target, Index max_rounds, int n_threads) override;
 
  private:
-  Index blocks() const { return size_ / width_; }
-  double block_violation(Index g) const;
+  struct Block {
+    Index begin = 0;     ///< first coordinate
+    Index size = 0;      ///< coordinates
+    double bound = 0.0;  ///< of the eigenvalues of the diagonal block
+    penalty::BlockNorm norm;
+  };
+
+  Index width(const Block& g) const { return g.size * outputs_; }
+  double* rows(const Block& g) { return &w_[static_cast<std::size_t>(g.begin * outputs_)]; }
+  const double* rows(const Block& g) const {
+    return &w_[static_cast<std::size_t>(g.begin * outputs_)];
+  }
+  bool is_zero(const Block& g) const;
+  double violation(const Block& g) const;
   void update_bounds();
+  void shift(Index a, const double* change);
   void sweep(const std::vector<Index>& blocks);
   bool newton();
 
-  Index width_;
-  Index size_ = 0;
-  Index ld_ = 0;
-  Index bounded_ = 0;  ///< blocks whose bound_ is known
-  std::vector<double> gram_, w_, q_, l1_, l2_, bound_;
+  std::vector<Block> blocks_;
+  Index bounded_ = 0;  ///< blocks whose bound is known
   std::vector<double> step_, old_;
 };
 

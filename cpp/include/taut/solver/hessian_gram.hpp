@@ -3,15 +3,10 @@
 
 #include <vector>
 
+#include "taut/solver/gram_model.hpp"
 #include "taut/solver/problem.hpp"
 
 namespace taut::solver {
-
-/// One scalar unknown of a model with several outputs: B[feature, output].
-struct Coordinate {
-  Index feature = 0;
-  Index output = 0;
-};
 
 /// Gram matrix of a datafit's Hessian at one point, over a growing list of coordinates (j, k),
 ///

@@ -23,7 +23,8 @@ struct PathOptions {
   double eps = 1e-3;
   bool fit_intercept = true;
   bool standardize = false;
-  double tol = 1e-6;  ///< relative to the loss of the null model
+  /// Relative to the loss of the null model; for a penalty without a dual, to its largest gradient.
+  double tol = 1e-6;
   Index max_iter = 1000;
   bool early_stop = false;
   Index max_active = -1;  ///< end the path when more features are active; < 0: no limit
@@ -39,7 +40,9 @@ struct PathOutput {
 
 struct PathReport {
   Index n_done = 0;  ///< alphas solved; fewer than asked after an early stop
-  std::vector<double> alphas, dual_gaps, objective, dev_ratio;
+  std::vector<double> alphas, objective, dev_ratio;
+  std::vector<double> dual_gaps;   ///< NaN for a penalty without a dual
+  std::vector<double> stop_crits;  ///< largest subdifferential distance of such a one, else NaN
   std::vector<Index> n_iter, n_active;
   std::vector<char> converged;
   double null_loss = 0.0;
@@ -56,7 +59,8 @@ Index path_length(const PathOptions& options);
 
 /// Solves min F(b0 + X B) + alpha * Omega(B) for a sequence of alphas by warm starts over a working
 /// set of features, each alpha until the duality gap of the whole problem is at most
-/// tol * F(null). The gap is computed from the final iterate of each alpha; features outside of the
+/// tol * F(null); a penalty without a dual is held to its subdifferential distance instead, against
+/// tol times the largest pull of the null model. The gap is computed from the final iterate of each alpha; features outside of the
 /// working set enter it by a certified bound or by their exact gradient (GradientBounds).
 ///
 /// `start_coef` (K x p, original scale) and `start_intercept` (K) may be null.

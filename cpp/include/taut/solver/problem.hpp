@@ -25,6 +25,8 @@ struct Problem {
   Index rows() const { return Z.rows(); }
   Index cols() const { return Z.cols(); }
   Index outputs() const { return datafit.outputs(); }
+  /// Blocks that the penalty acts on.
+  Index blocks() const { return penalty.blocks().count(cols()); }
 };
 
 /// Where a solver stands. eta and residual always belong to coef and intercept.
@@ -38,6 +40,25 @@ struct Iterate {
   static Iterate zero(const Problem& problem);
 };
 
+/// Calls visit(block, first feature of the block, its place in the list) for every block of a list of
+/// features (null: 0 .. count-1). Lists hold whole blocks, the features of one in their order: what
+/// belongs to a block is contiguous wherever there are K numbers per feature.
+template <class Visit>
+void for_each_block(const Problem& problem, const Index* features, Index count, Visit&& visit) {
+  const penalty::Blocks& blocks = problem.penalty.blocks();
+  if (blocks.single()) {
+    for (Index c = 0; c < count; ++c)
+      visit(features ? features[c] : c, features ? features[c] : c, c);
+    return;
+  }
+  for (Index c = 0; c < count;) {
+    const Index first = features ? features[c] : c;
+    const Index block = blocks.of(first);
+    visit(block, first, c);
+    c += blocks.size(block);
+  }
+}
+
 /// eta = offset + intercept + Z coef and the residual, from scratch, given that coefficients outside
 /// of the listed features (null: 0 .. count-1) are zero. O(nnz of the active columns).
 void refresh(const Problem& problem, Iterate& at, const Index* features, Index count);
@@ -48,6 +69,11 @@ void gradients(const Problem& problem, const Iterate& at, const Index* features,
 
 /// The penalty at the iterate, coefficients outside of the listed features being zero.
 double penalty_value(const Problem& problem, const Iterate& at, const Index* features, Index count);
+
+/// Largest distance of a block's -gradient from the subdifferential of the penalty, over the listed
+/// features; `grad` holds their gradients as `gradients` gives them.
+double subdiff_distance(const Problem& problem, const Iterate& at, const Index* features,
+                        Index count, const double* grad);
 
 /// F + penalty at the iterate, coefficients outside of the listed features being zero.
 double objective(const Problem& problem, const Iterate& at, const Index* features, Index count);

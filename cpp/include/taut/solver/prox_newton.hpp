@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <memory>
 #include <vector>
 
-#include "taut/solver/active_set_qp.hpp"
-#include "taut/solver/group_qp.hpp"
+#include "taut/solver/gram_model.hpp"
 #include "taut/solver/hessian_gram.hpp"
 #include "taut/solver/inner_solver.hpp"
-
-namespace taut::penalty {
-class GroupElasticNet;
-}
 
 namespace taut::solver {
 
@@ -21,7 +17,7 @@ namespace taut::solver {
 /// move (direction) and one evaluation of the datafit. The Gram matrix of the Hessian, which costs
 /// far more, is kept over iterations and over penalty strengths while the iteration contracts well
 /// enough that a new one would not pay for itself, and covers only coordinates that can move. Each
-/// model is solved exactly (ActiveSetQP, or GroupQP for rows); an Armijo search guards the step.
+/// model is solved exactly (by a GramModel); an Armijo search guards the step.
 ///
 /// Intercepts are free coordinates of the model, eliminated from it, and are polished by Newton steps
 /// of their own before a certificate is computed.
@@ -60,10 +56,8 @@ class ProxNewton final : public InnerSolver {
   void polish_intercept(Iterate& at);
   bool model_pays(double expected_gap, double target) const;
 
-  template <class QP>
-  Step model_step(QP& qp, Iterate& at, bool rebuild, double violation, Index max_rounds);
-  template <class QP>
-  bool select(QP& qp, const Iterate& at, bool rebuild);
+  Step model_step(Iterate& at, bool rebuild, double violation, Index max_rounds);
+  bool select(const Iterate& at, bool rebuild);
   Step naive_step(Iterate& at, double violation);
   Index model_size(const Iterate& at) const;
   bool line_search(Iterate& at, Step& step, const std::vector<Coordinate>& coordinates);
@@ -72,10 +66,8 @@ class ProxNewton final : public InnerSolver {
 
   const Problem& problem_;
   bool naive_;
-  const penalty::GroupElasticNet* group_;  ///< the penalty, if it acts on rows
+  std::unique_ptr<GramModel> model_;
   HessianGram hessian_;
-  ActiveSetQP qp_;
-  GroupQP group_qp_;
 
   std::vector<Index> features_;
   std::vector<Index> slot_;       ///< of a feature among features_, by feature; -1 outside

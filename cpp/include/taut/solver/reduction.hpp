@@ -15,13 +15,13 @@ namespace taut::solver {
 /// in place of n p. Duality gaps are unchanged: the constant `rest` is in both objectives.
 struct Reduction {
   std::vector<double> R;        ///< p x p, column-major, upper triangular
-  std::vector<double> t;        ///< p
+  std::vector<double> t;        ///< p x K
   std::vector<double> weights;  ///< p, all 1/p
   double rest = 0.0;
 
-  /// `r` (n): what is to be fitted. `grad` (p): -Z'S r.
-  Reduction(const design::Standardized& Z, const double* r, const double* grad, int n_threads,
-            Monitor& monitor);
+  /// `r` (n x K): what is to be fitted. `grad` (K per feature): -Z'S r.
+  Reduction(const design::Standardized& Z, Index outputs, const double* r, const double* grad,
+            int n_threads, Monitor& monitor);
 
   static bool pays(const design::Standardized& Z);
 };

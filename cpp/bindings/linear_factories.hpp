@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the linear models' bindings make of their arguments: a design, a datafit, a penalty by name.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "array.hpp"
+#include "taut/datafit/logistic.hpp"
+#include "taut/datafit/multinomial.hpp"
+#include "taut/datafit/quadratic.hpp"
+#include "taut/design/csc.hpp"
+#include "taut/design/dense.hpp"
+#include "taut/penalty/elastic_net.hpp"
+#include "taut/penalty/group_elastic_net.hpp"
+#include "taut/solver/path.hpp"
+
+namespace taut::bindings {
+
+struct MakeDesign {
+  template <class T>
+  std::unique_ptr<design::Design> operator()(const DenseView<T>& X) const {
+    return std::make_unique<design::Dense<T>>(X);
+  }
+  template <class T, class I>
+  std::unique_ptr<design::Design> operator()(const CscView<T, I>& X) const {
+    return std::make_unique<design::Csc<T, I>>(X);
+  }
+};
+
+inline std::vector<double> to_vector(const py::object& object, const std::string& name,
+                                     Index size = -1) {
+  const VecView<double> view = optional_vec_view<double>(object, name, size);
+  return {view.data, view.data + view.size};
+}
+
+/// A C-ordered (n, K) or a (n,) array as columns: kernels read one class at a time.
+inline std::vector<double> to_columns(const py::object& object, const std::string& name, Index rows,
+                                      Index outputs) {
+  std::vector<double> out(static_cast<std::size_t>(rows * outputs));
+  if (outputs == 1 && py::cast<py::array>(object).ndim() == 1) {
+    const VecView<double> view = vec_view<double>(object, name, rows);
+    std::copy_n(view.data, rows, out.data());
+    return out;
+  }
+  const RowMajorView<double> view = row_major_view<double>(object, name);
+  detail::require_size(view.rows, rows, name);
+  detail::require_size(view.cols, outputs, name + "'s columns");
+  for (Index i = 0; i < rows; ++i) {
+    for (Index k = 0; k < outputs; ++k) {
+      out[static_cast<std::size_t>(k * rows + i)] = view.data[i * outputs + k];
+    }
+  }
+  return out;
+}
+
+/// Weights of sum one; all equal for None.
+inline std::vector<double> normalised_weights(const py::object& object, Index rows) {
+  std::vector<double> s = to_vector(object, "sample_weight", object.is_none() ? -1 : rows);
+  if (object.is_none()) s.assign(static_cast<std::size_t>(rows), 1.0);
+  double total = 0.0;
+  for (const double w : s) total += w;
+  for (double& w : s) w /= total;
+  return s;
+}
+
+/// What the caller says of the datafit, besides its name.
+struct DatafitSpec {
+  Index rows = 0;
+  Index outputs = 1;
+  const double* y = nullptr;  ///< rows x outputs, column-major
+  const double* weights = nullptr;
+  double delta = 1.35;  ///< huber
+};
+
+inline std::unique_ptr<datafit::Datafit> make_datafit(const std::string& name,
+                                                      const DatafitSpec& spec) {
+  if (name == "quadratic") {
+    return std::make_unique<datafit::Quadratic>(spec.rows, spec.outputs, spec.y, spec.weights);
+  }
+  if (name == "multinomial") {
+    return std::make_unique<datafit::Multinomial>(spec.rows, spec.outputs, spec.y, spec.weights);
+  }
+  const bool known = name == "logistic" || name == "poisson" || name == "huber" || name == "sqrt";
+  if (known && spec.outputs > 1) {
+    throw py::value_error("datafit='" + name + "' takes y of one dimension.");
+  }
+  if (name == "logistic") {
+    return std::make_unique<datafit::Logistic>(spec.rows, spec.y, spec.weights);
+  }
+  if (known) throw py::value_error("datafit='" + name + "' is not supported.");
+  throw py::value_error(
+      "datafit must be 'quadratic', 'logistic', 'multinomial', 'poisson', 'huber' or 'sqrt', got "
+      "'" +
+      name + "'.");
+}
+
+/// What the caller says of the penalty, besides its name.
+struct PenaltySpec {
+  Index features = 0;
+  Index outputs = 1;
+  py::object factor, lower, upper, groups;  ///< arrays or None
+  double l1_ratio = 1.0;
+  double gamma = 3.0;     ///< mcp, scad
+  double exponent = 0.5;  ///< lq
+};
+
+/// Blocks of groups, the group of each column; None: every column is one.
+inline penalty::Blocks make_blocks(const py::object& groups, Index features) {
+  if (groups.is_none()) return {};
+  const VecView<std::int64_t> view = vec_view<std::int64_t>(groups, "groups", features);
+  const std::vector<Index> label(view.data, view.data + view.size);
+  const auto bad = [&](Index g) { return g < 0 || g >= features; };
+  if (std::any_of(label.begin(), label.end(), bad)) {
+    throw py::value_error("groups must be numbered from 0 to at most the number of columns.");
+  }
+  const Index count = label.empty() ? 0 : *std::max_element(label.begin(), label.end()) + 1;
+  std::vector<char> seen(static_cast<std::size_t>(count), 0);
+  for (const Index g : label) seen[static_cast<std::size_t>(g)] = 1;
+  const auto missing = std::find(seen.begin(), seen.end(), char{0});
+  if (missing != seen.end()) {
+    throw py::value_error("groups has no column in group " +
+                          std::to_string(missing - seen.begin()) + " of " + std::to_string(count) +
+                          ".");
+  }
+  return {label, count};
+}
+
+inline std::unique_ptr<penalty::Penalty> make_penalty(const std::string& name,
+                                                      const PenaltySpec& spec) {
+  const Index p = spec.features;
+  const bool bounded = !spec.lower.is_none() || !spec.upper.is_none();
+  const bool grouped = name == "group" || name == "sparse_group";
+  if (!grouped && !spec.groups.is_none()) {
+    throw py::value_error("groups do not go with penalty='" + name + "'.");
+  }
+  if (name == "elastic_net") {
+    return std::make_unique<penalty::ElasticNet>(
+        spec.outputs, spec.l1_ratio,
+        penalty::FeatureRules{to_vector(spec.factor, "penalty_factor", p),
+                              to_vector(spec.lower, "lower", p),
+                              to_vector(spec.upper, "upper", p)});
+  }
+  if (grouped && bounded) {
+    throw py::value_error("lower and upper do not go with penalty='" + name + "'.");
+  }
+  if (name == "group") {
+    penalty::Blocks blocks = make_blocks(spec.groups, p);
+    const Index count = blocks.count(p);
+    penalty::FeatureRules rules{to_vector(spec.factor, "penalty_factor", count), {}, {}};
+    return std::make_unique<penalty::GroupElasticNet>(spec.outputs, spec.l1_ratio, std::move(rules),
+                                                      std::move(blocks));
+  }
+  for (const char* known : {"sparse_group", "mcp", "scad", "l0", "cel0", "lq", "fused"}) {
+    if (name == known) throw py::value_error("penalty='" + name + "' is not supported.");
+  }
+  throw py::value_error(
+      "penalty must be 'elastic_net', 'group', 'sparse_group', 'mcp', 'scad', 'l0', 'cel0', 'lq' "
+      "or "
+      "'fused', got '" +
+      name + "'.");
+}
+
+inline solver::Route route_of(const std::string& name) {
+  if (name == "auto") return solver::Route::automatic;
+  if (name == "gram") return solver::Route::gram;
+  if (name == "naive") return solver::Route::naive;
+  throw py::value_error("solver must be 'auto', 'gram' or 'naive', got '" + name + "'.");
+}
+
+}  // namespace taut::bindings
