@@ -100,9 +100,11 @@ def check_weights(sample_weight: Any, n_samples: int) -> Float64 | None:
 
 
 def check_per_feature(
-    values: Any, name: str, n_features: int, *, low: float, high: float
+    values: Any, name: str, n_features: int, *, low: float, high: float, unit: str = "feature"
 ) -> Float64 | None:
     """Return one value per feature as float64 (n_features,), or None; a number is repeated.
+
+    `unit` names in messages what there is a value for, where that is not a feature.
 
     Raises
     ------
@@ -116,13 +118,13 @@ def check_per_feature(
     array = np.ascontiguousarray(values, dtype=np.float64)
     if array.shape != (n_features,):
         raise ValueError(
-            f"{name} must have shape ({n_features},), one value per feature, got {array.shape}."
+            f"{name} must have shape ({n_features},), one value per {unit}, got {array.shape}."
         )
     bad = ~((array >= low) & (array <= high))  # NaN is bad too
     if bad.any():
         j = int(bad.argmax())
         allowed = f">= {low:g}" if high == np.inf else f"<= {high:g}"
-        raise ValueError(f"{name} must be {allowed}, got {array[j]:g} for feature {j}.")
+        raise ValueError(f"{name} must be {allowed}, got {array[j]:g} for {unit} {j}.")
     return array
 
 
@@ -158,18 +160,89 @@ def check_offset(offset: Any, shape: tuple[int, ...]) -> Float64 | None:
     return array
 
 
-def check_response(y: Any, n_samples: int, owner: str) -> Float64:
-    """Return a real response as float64 of shape (n_samples,).
+def check_groups(groups: Any, n_features: int) -> tuple[NDArray[np.int64], int]:
+    """Return the number of the group of each feature, shape (n_features,), and how many there are.
+
+    Groups are numbered in the order of the sorted labels, or of the lists of features.
 
     Raises
     ------
     ValueError
-        If y is missing, has several columns or another length than X, or holds NaN or infinity.
+        If the groups are no partition of the features: the wrong number of labels, a feature in
+        no group or in two, an empty group, an index out of range.
+    TypeError
+        If an index is no whole number.
+    """
+    if isinstance(groups, str) or not hasattr(groups, "__len__"):
+        raise TypeError(
+            "groups must hold one label per feature, or the lists of the features of each group, "
+            f"got {groups!r}."
+        )
+    members = list(groups)
+    if any(not isinstance(g, str | bytes) and hasattr(g, "__len__") for g in members):
+        return _groups_of_lists(members, n_features)
+    if len(members) != n_features:
+        raise ValueError(
+            f"groups must have one label for each of the {n_features} features, got {len(members)}."
+        )
+    labels, codes = _encode(np.asarray(groups))
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        raise ValueError("groups contains NaN; give every feature a label.")
+    return codes.astype(np.int64), len(labels)
+
+
+def _groups_of_lists(groups: list[Any], n_features: int) -> tuple[NDArray[np.int64], int]:
+    codes = np.full(n_features, -1, dtype=np.int64)
+    for g, members in enumerate(groups):
+        if not hasattr(members, "__len__") or isinstance(members, str | bytes):
+            raise TypeError(
+                f"groups mixes lists and labels: entry {g} is {members!r}. Give one label per "
+                "feature, or one list of features per group."
+            )
+        if len(members) == 0:
+            raise ValueError(f"Group {g} is empty; leave it out.")
+        for j in members:
+            if not is_integral(j):
+                raise TypeError(f"Group {g} must hold column numbers, got {j!r}.")
+            if not 0 <= j < n_features:
+                raise ValueError(
+                    f"Group {g} holds column {j}, X has columns 0 .. {n_features - 1}."
+                )
+            if codes[j] >= 0:
+                where = f"twice in group {g}" if codes[j] == g else f"in groups {codes[j]} and {g}"
+                raise ValueError(f"groups must not overlap: column {j} is {where}.")
+            codes[j] = g
+    missing = np.flatnonzero(codes < 0)
+    if missing.size:
+        names = ", ".join(map(str, missing[:5])) + (" and others" if missing.size > 5 else "")
+        raise ValueError(
+            f"groups must hold every column of X once; missing: {names}. Put a feature that is "
+            "alone into a group of its own."
+        )
+    return codes, len(groups)
+
+
+def check_response(y: Any, n_samples: int, owner: str, *, several: bool = False) -> Float64:
+    """Return a real response as float64 of shape (n_samples,), or (n_samples, k) if `several`.
+
+    Raises
+    ------
+    ValueError
+        If y is missing, has several columns where one is fitted (or the reverse), another length
+        than X, or holds NaN or infinity.
     """
     _require_y(y, owner)
     array = check_array(
         y, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="y", ensure_min_samples=0
     )
+    if several:
+        if array.ndim != 2:
+            raise ValueError(
+                f"{owner} fits several responses: y must have shape ({n_samples}, n_tasks), got "
+                f"shape {array.shape}."
+            )
+        _require_length(array, n_samples)
+        return np.ascontiguousarray(array)
     if array.ndim > 1 and not (array.ndim == 2 and array.shape[1] == 1):
         raise ValueError(
             f"{owner} fits one response: y should be a 1d array of shape ({n_samples},), got an "
@@ -178,6 +251,27 @@ def check_response(y: Any, n_samples: int, owner: str) -> Float64:
     array = column_or_1d(array, warn=True)
     _require_length(array, n_samples)
     return np.ascontiguousarray(array)
+
+
+def check_counts(y: Any, n_samples: int, owner: str, sample_weight: Float64 | None) -> Float64:
+    """Return a response >= 0 that is not zero everywhere, as float64 of shape (n_samples,).
+
+    Raises
+    ------
+    ValueError
+        Also if a value is negative, or if all those of positive weight are zero.
+    """
+    array = check_response(y, n_samples, owner)
+    if array.min(initial=0.0) < 0:
+        row = int(array.argmin())
+        raise ValueError(f"{owner} needs y >= 0, got {array[row]:g} in row {row}.")
+    counted = array if sample_weight is None else array[sample_weight > 0]
+    if not counted.any():
+        raise ValueError(
+            f"{owner} needs a value of y that is > 0 in a row of positive weight: with zeros alone "
+            "the best mean is 0 and the intercept has no finite optimum."
+        )
+    return array
 
 
 @dataclass(frozen=True)
@@ -348,6 +442,11 @@ def is_integral(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def is_real(value: Any) -> bool:
+    """Say whether value is a real number and not a bool."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 __all__ = [
     "DESIGN_CHECKS",
     "PREDICT_CHECKS",
@@ -357,11 +456,14 @@ __all__ = [
     "Float64",
     "check_alphas",
     "check_classes",
+    "check_counts",
+    "check_groups",
     "check_offset",
     "check_per_feature",
     "check_response",
     "check_weights",
     "is_integral",
+    "is_real",
     "kernel_design",
     "name_classes",
 ]

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral, Real
+from inspect import signature
+from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,6 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import _fit_context, is_classifier
 from sklearn.model_selection import check_cv
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -23,28 +23,16 @@ from taut._progress import progress_bar
 from taut._threads import n_threads
 from taut._validation import Float64, check_alphas, is_integral
 from taut.linear_model._base import PenalizedModel
-from taut.linear_model._folds import Fold, Steps, fold_loss, make_folds, run_side_by_side
-from taut.linear_model._problem import (
-    Callback,
-    PathResult,
-    Problem,
-    Raw,
-    path_result,
-    warn_unless_converged,
-)
-from taut.linear_model.path import default_grid, glmnet_eps
+from taut.linear_model._folds import Fold, Steps, make_folds, run_side_by_side
+from taut.linear_model._grid import default_grid, glmnet_eps
+from taut.linear_model._problem import Callback, Problem, Raw, warn_unless_converged
+from taut.linear_model._result import PathResult, path_result
+from taut.linear_model._scores import check_scoring, fold_loss
 from taut.model_selection import OneStandardError, one_standard_error
 from taut.typing import ArrayLike, MatrixLike
 
-CV: dict[str, list[Any]] = {
-    "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
-    "eps": [Interval(Real, 0, 1, closed="neither"), None],
-    "cv": ["cv_object", "array-like"],
-    "rule": [StrOptions({"min", "1se"})],
-    "random_state": ["random_state", np.random.Generator],
-    "progress": ["boolean", None],
-}
-L1_RATIOS: dict[str, list[Any]] = {"l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like"]}
+#: What is kept of a path that a warning may need.
+CERTIFICATE = ("converged", "dual_gaps", "stop_crits", "null_loss")
 
 
 @dataclass(frozen=True)
@@ -58,10 +46,10 @@ class _FoldFit:
 
 @dataclass(frozen=True)
 class _Choice:
-    """Everything that belongs to one l1_ratio."""
+    """Everything that belongs to one set of tuned parameters."""
 
     problem: Problem
-    l1_ratio: float
+    tuned: dict[str, Any]
     raw: Raw
     folds: list[_FoldFit]
     loss: Float64  # (n_alphas, n_folds)
@@ -74,6 +62,16 @@ class CrossValidatedPath(PenalizedModel):
     """`fit` along a path with folds; subclasses add the datafit and how to predict."""
 
     _default_eps: ClassVar[float | None] = None
+    #: Parameters of the penalty of which several values may be given.
+    _tuned: ClassVar[tuple[str, ...]] = ()
+
+    alphas: Any
+    eps: float | None
+    cv: Any
+    rule: str
+    random_state: Any
+    progress: bool
+    scoring: Any
 
     alpha_: float
     alpha_min_: float
@@ -121,74 +119,101 @@ class CrossValidatedPath(PenalizedModel):
             If X or y contains NaN or infinity, lengths differ, weights are negative or all zero,
             a class is missing from a fold, or a parameter is out of its range.
         """
-        split_params = self._split_params(sample_weight, params)
-        problem = self._problem(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, None, params)
+
+    def _fit(
+        self, X: MatrixLike, y: Any, sample_weight: Any, offset: Any, params: dict[str, Any]
+    ) -> Any:
+        split_params = self._split_params(sample_weight, offset, params)
+        variants = self._variants()
+        penalties = [self._make_penalty(**tuned) for tuned in variants]
+        problem = self._problem(X, y, sample_weight, offset, penalties[0])
+        problems = [problem.with_penalty(penalty) for penalty in penalties]
+        scoring = check_scoring(problem.datafit, self.scoring)
         folds = make_folds(problem, self.cv, self.random_state, split_params)
-        ratios = check_ratios(getattr(self, "l1_ratio", 1.0))
-        workers = n_threads(self.n_jobs)
-        grids = [self._grid(problem, ratio, workers) for ratio in ratios]
-        n_steps = sum(grid.size for grid in grids) * (1 + len(folds))
-        with progress_bar(n_steps, type(self).__name__, enabled=self.progress) as bar:
-            steps = None if self.progress is False else Steps(bar, len(ratios) * (1 + len(folds)))
-            choices = self._run(problem, folds, ratios, grids, workers, steps)
-        best = min(choices, key=lambda choice: float(np.nanmin(choice.mean)))
         if self.rule == "1se" and len(folds) < 2:
             raise ValueError("rule='1se' needs at least 2 folds, got 1; use rule='min'.")
+        workers = n_threads(self.n_jobs)
+        grids = [self._grid(one, workers) for one in problems]
+        n_steps = sum(grid.size for grid in grids) * (1 + len(folds))
+        with progress_bar(n_steps, type(self).__name__, enabled=self.progress) as bar:
+            steps = None if self.progress is False else Steps(bar, len(problems) * (1 + len(folds)))
+            choices = self._run(problems, variants, folds, grids, scoring, workers, steps)
+        best = min(choices, key=lambda choice: float(np.nanmin(choice.mean)))
         warn_unless_converged(
-            problem,
+            best.problem,
             [best.raw, *(fit.certificate for fit in best.folds)],
             " of the path and its folds",
+            stacklevel=5,
         )
         self._publish(best)
         return self
 
-    def _grid(self, problem: Problem, l1_ratio: float, workers: int) -> Float64:
+    def _variants(self) -> list[dict[str, Any]]:
+        """Return the values of the tuned parameters to try, each with fits of its own."""
+        values = [several(name, getattr(self, name)) for name in self._tuned]
+        return [dict(zip(self._tuned, chosen, strict=True)) for chosen in product(*values)]
+
+    def _blends(self) -> list[dict[str, Any]]:
+        """Return the values of parameters that `_blend` varies without fitting again."""
+        return [{}]
+
+    def _blend(self, raw: Raw, blends: list[dict[str, Any]]) -> list[Raw]:
+        """Return one path for each entry of `_blends`."""
+        return [raw]
+
+    def _grid(self, problem: Problem, workers: int) -> Float64:
         if not is_integral(self.alphas):
             return check_alphas(self.alphas)
         problem.require_penalty()
         eps = self.eps
         if eps is None:
             eps = self._default_eps or glmnet_eps(*problem.X.shape)
-        return default_grid(problem.alpha_max(l1_ratio, workers), int(self.alphas), float(eps))
+        return default_grid(self._alpha_max(problem, workers), int(self.alphas), float(eps))
 
     def _run(
         self,
-        problem: Problem,
+        problems: list[Problem],
+        variants: list[dict[str, Any]],
         folds: list[Fold],
-        ratios: Float64,
         grids: list[Float64],
+        scoring: str,
         workers: int,
         steps: Steps | None,
     ) -> list[_Choice]:
         early_stop = is_integral(self.alphas)
-        scoring = self.scoring
-        n_tasks = len(ratios) * (1 + len(folds))
+        blends = self._blends()
+        n_tasks = len(problems) * (1 + len(folds))
         inner = max(1, workers // n_tasks)
 
         def path(i: int, fold: Fold | None, task: int) -> Any:
-            def run(callback: Callback | None) -> Raw | _FoldFit:
-                raw = problem.solve(
+            def run(callback: Callback | None) -> list[Raw] | list[_FoldFit]:
+                raw = self._solve(
+                    problems[i],
                     sample_weight=None if fold is None else fold.train_weight,
                     alphas=grids[i],
-                    l1_ratio=float(ratios[i]),
                     early_stop=early_stop,
                     n_threads=inner,
                     callback=callback,
                 )
                 if steps is not None:
                     steps.set(task, grids[i].size)
+                paths = self._blend(raw, blends)
                 if fold is None:
-                    return raw
-                return _FoldFit(
-                    fold_loss(problem, fold, raw, scoring, grids[i].size),
-                    sp.csr_array(raw["coefs"].reshape(len(raw["alphas"]), -1) != 0),
-                    {k: raw[k] for k in ("converged", "dual_gaps", "null_loss")},
-                )
+                    return paths
+                return [
+                    _FoldFit(
+                        fold_loss(problems[i], fold, one, scoring, grids[i].size),
+                        sp.csr_array(one["coefs"].reshape(len(one["alphas"]), -1) != 0),
+                        {k: one[k] for k in CERTIFICATE if k in one},
+                    )
+                    for one in paths
+                ]
 
             return run
 
         jobs: list[tuple[int, Fold | None]] = [
-            (i, fold) for i in range(len(ratios)) for fold in (None, *folds)
+            (i, fold) for i in range(len(problems)) for fold in (None, *folds)
         ]
         results = run_side_by_side(
             [path(i, fold, task) for task, (i, fold) in enumerate(jobs)],
@@ -200,12 +225,13 @@ class CrossValidatedPath(PenalizedModel):
         return [
             _summarise(
                 problem,
-                float(ratio),
-                results[i * size],
-                results[i * size + 1 :][: size - 1],
+                {**tuned, **blend},
+                results[i * size][b],
+                [fits[b] for fits in results[i * size + 1 :][: size - 1]],
                 weights,
             )
-            for i, ratio in enumerate(ratios)
+            for i, (problem, tuned) in enumerate(zip(problems, variants, strict=True))
+            for b, blend in enumerate(blends)
         ]
 
     def _publish(self, best: _Choice) -> None:
@@ -229,14 +255,18 @@ class CrossValidatedPath(PenalizedModel):
         self.selection_frequency_ = frequency.reshape(raw["coefs"].shape[1:])
         if problem.single:
             self.selection_frequency_ = self.selection_frequency_[0]
-        if hasattr(self, "l1_ratio"):
-            self.l1_ratio_ = best.l1_ratio
+        for name, value in best.tuned.items():
+            setattr(self, f"{name}_", value)
 
-    def _split_params(self, sample_weight: Any, params: dict[str, Any]) -> dict[str, Any]:
+    def _split_params(
+        self, sample_weight: Any, offset: Any, params: dict[str, Any]
+    ) -> dict[str, Any]:
         from sklearn import get_config
 
         if get_config()["enable_metadata_routing"]:
-            routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
+            given = {"sample_weight": sample_weight, "offset": offset}
+            takes = {k: v for k, v in given.items() if k in signature(self.fit).parameters}
+            routed = process_routing(self, "fit", **takes, **params)
             return dict(routed.splitter.split)
         unknown = set(params) - {"groups"}
         if unknown:
@@ -264,22 +294,60 @@ class CrossValidatedPath(PenalizedModel):
         )
 
 
-def check_ratios(l1_ratio: Any) -> Float64:
-    """Return the mixtures to try as a vector.
+class CrossValidatedPathWithOffset(CrossValidatedPath):
+    """`fit` along a path with folds and a known part of the linear predictor."""
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        **params: Any,
+    ) -> Any:
+        """Fit the path on all rows and with each fold left out, and choose a strength.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`LassoCV.fit`.
+        offset : array-like of the shape of the linear predictor, optional
+            Known part of it, in the fits and in the losses. Predictions then need one as well.
+        **params
+            ``groups`` for the splitter; with metadata routing enabled, whatever it requests.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If X or y contains NaN or infinity, y is out of the datafit's domain, lengths differ,
+            weights are negative or all zero, or a parameter is out of its range.
+        """
+        return self._fit(X, y, sample_weight, offset, params)
+
+
+def several(name: str, values: Any) -> list[Any]:
+    """Return the values of a parameter to try, from one number or a sequence of them.
 
     Raises
     ------
     ValueError
-        If one is outside [0, 1], or there is none.
+        If there is none.
     """
-    ratios = np.atleast_1d(np.asarray(l1_ratio, dtype=np.float64))
-    if ratios.ndim != 1 or ratios.size == 0 or not np.all((ratios >= 0) & (ratios <= 1)):
-        raise ValueError(f"l1_ratio must lie in [0, 1], got {l1_ratio}.")
-    return ratios
+    if np.ndim(values) == 0:
+        return [values]
+    out = np.asarray(values).ravel().tolist()
+    if not out:
+        raise ValueError(f"{name} holds no value to try.")
+    return out
 
 
 def _summarise(
-    problem: Problem, l1_ratio: float, raw: Raw, fits: list[_FoldFit], weights: Float64
+    problem: Problem, tuned: dict[str, Any], raw: Raw, fits: list[_FoldFit], weights: Float64
 ) -> _Choice:
     """Weighted mean and standard error over folds, as R's cvstats has them."""
     k = len(raw["alphas"])
@@ -292,7 +360,7 @@ def _summarise(
     else:
         se = np.full(k, np.nan)
     chosen = one_standard_error(raw["alphas"], mean, se)
-    return _Choice(problem, l1_ratio, raw, fits, loss, mean, se, chosen)
+    return _Choice(problem, tuned, raw, fits, loss, mean, se, chosen)
 
 
-__all__ = ["CV", "L1_RATIOS", "CrossValidatedPath", "check_ratios"]
+__all__ = ["CrossValidatedPath", "CrossValidatedPathWithOffset", "several"]

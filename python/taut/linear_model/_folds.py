@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Folds as row weights, and the loss on the rows left out."""
+"""Folds as row weights, and tasks side by side."""
 
 from __future__ import annotations
 
@@ -10,25 +10,16 @@ from threading import Event, Lock
 from typing import Any, TypeVar
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.special import log_expit, log_softmax, xlogy
 from sklearn.model_selection import KFold, PredefinedSplit, StratifiedKFold
 
 from taut._progress import Bar
 from taut._random import generator
 from taut._validation import ClassTarget, Float64, is_integral, name_classes
-from taut.linear_model._problem import Callback, Problem, Raw
+from taut.linear_model._problem import Callback, Problem
 from taut.typing import ProgressInfo, RandomState
 
 T = TypeVar("T")
-
-#: Probabilities in a deviance are kept this far from 0 and 1, as in glmnet, so that one hopeless
-#: row cannot outweigh all others.
-PROBABILITY_FLOOR = 1e-5
-
-#: Held-out rows are scored in blocks whose arrays have about this many numbers.
-_BLOCK = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -149,63 +140,6 @@ def _require_all_classes(target: ClassTarget, fold: Fold, i: int) -> None:
         )
 
 
-# ---------------------------------------------------------------------------------------- scoring
-
-
-def fold_loss(problem: Problem, fold: Fold, raw: Raw, scoring: str, n_alphas: int) -> Float64:
-    """Return the weighted mean loss on a fold's held-out rows at each strength, shape (n_alphas,).
-
-    A path that stopped before `n_alphas` keeps its last coefficients. NaN if nothing is held out.
-    """
-    if fold.test.size == 0:
-        return np.full(n_alphas, np.nan)
-    coefs = raw["coefs"][:n_alphas]
-    intercepts = raw["intercepts"][:n_alphas]
-    k, n_outputs, p = coefs.shape
-    active = np.flatnonzero(coefs.reshape(-1, p).any(axis=0))
-    slopes = coefs[:, :, active].reshape(k * n_outputs, active.size).T
-    X = problem.X
-    if sp.issparse(X):
-        X = X[:, active].tocsr()
-    width = k * n_outputs + active.size + 1
-    step = max(1, _BLOCK // width)
-    total = np.zeros(k)
-    for start in range(0, fold.test.size, step):
-        rows = fold.test[start : start + step]
-        block = X[rows] if sp.issparse(X) else X[np.ix_(rows, active)]
-        eta = np.asarray(block @ slopes, dtype=np.float64).reshape(rows.size, k, n_outputs)
-        eta += intercepts
-        if problem.offset is not None:
-            eta += problem.offset[rows].reshape(rows.size, 1, n_outputs)
-        loss = row_loss(problem.datafit, scoring, problem.y[rows], eta)
-        total += fold.test_weight[start : start + step] @ loss
-    total /= fold.weight
-    return np.concatenate([total, np.full(n_alphas - k, total[-1])])
-
-
-def row_loss(datafit: str, scoring: str, y: Float64, eta: Float64) -> Float64:
-    """Return the loss of each row at each strength; eta has shape (rows, n_alphas, n_outputs)."""
-    low, high = np.log(PROBABILITY_FLOOR), np.log1p(-PROBABILITY_FLOOR)
-    if datafit == "quadratic":
-        return np.asarray((y[:, None] - eta[:, :, 0]) ** 2)
-    if datafit == "logistic":
-        eta, y = eta[:, :, 0], y[:, None]
-        if scoring == "class":
-            return ((eta > 0) != (y > 0.5)).astype(np.float64)
-        log_p = np.clip(log_expit(eta), low, high)
-        log_q = np.clip(log_expit(-eta), low, high)
-        return np.asarray(-2.0 * (y * log_p + (1.0 - y) * log_q))
-    if scoring == "class":
-        guess = eta.argmax(axis=2)
-        return 1.0 - np.take_along_axis(y, guess, axis=1)
-    log_p = np.clip(log_softmax(eta, axis=2), low, high)
-    fitted = np.einsum("ik,iak->ia", y, log_p)
-    return np.asarray(2.0 * (xlogy(y, y).sum(axis=1)[:, None] - fitted))
-
-
-# ------------------------------------------------------------------------------------ running them
-
-
 class Cancelled(Exception):
     """Raised inside a kernel's callback when another task failed or Ctrl-C was pressed."""
 
@@ -266,4 +200,4 @@ def run_side_by_side(
     return [future.result() for future in futures]
 
 
-__all__ = ["Fold", "Steps", "fold_loss", "make_folds", "row_loss", "run_side_by_side"]
+__all__ = ["Fold", "Steps", "make_folds", "run_side_by_side"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,17 @@ from taut._validation import (
     ClassTarget,
     Float64,
     check_classes,
+    check_counts,
     check_offset,
     check_per_feature,
     check_response,
     check_weights,
     kernel_design,
 )
+from taut.datafits import Datafit
 from taut.exceptions import ConvergenceWarning
+from taut.linear_model._cells import kernel_options, require_cell
+from taut.penalties import Penalty
 from taut.typing import ProgressInfo
 
 Callback = Callable[[ProgressInfo], None]
@@ -35,16 +39,19 @@ Raw = dict[str, Any]
 class Problem:
     """Data and options of a fit, checked, in the form in which the kernel reads them.
 
-    `options` are passed through to the kernel unchanged: intercept, scaling, penalty factors,
-    bounds, tolerance, solver.
+    `kernel` and `options` are passed through to the kernel unchanged: what the datafit and the
+    penalty are there, and intercept, scaling, bounds, tolerance, solver.
     """
 
     owner: str
-    datafit: str
+    datafit: Datafit
+    penalty: Penalty
     X: Any
     y: Float64
     sample_weight: Float64 | None
     offset: Float64 | None
+    penalty_factor: Any
+    kernel: dict[str, Any]
     options: dict[str, Any]
     target: ClassTarget | None = None
     design: Any = field(default=None, repr=False)
@@ -53,7 +60,8 @@ class Problem:
     def build(
         cls,
         owner: str,
-        datafit: str,
+        datafit: Datafit,
+        penalty: Penalty,
         X: Any,
         y: Any,
         *,
@@ -63,26 +71,23 @@ class Problem:
         lower: Any = None,
         upper: Any = None,
         positive: bool = False,
+        several: bool | None = None,
         **options: Any,
     ) -> Problem:
-        """Check everything that goes with a validated X."""
+        """Check everything that goes with a validated X.
+
+        `several` says whether a real y has several columns; None takes it as it comes.
+        """
+        require_cell(owner, datafit, penalty)
         n, p = X.shape
         weights = check_weights(sample_weight, n)
-        target = None
-        if datafit == "quadratic":
-            response = check_response(y, n, owner)
-        else:
-            several = datafit == "multinomial"
-            target = check_classes(y, n, owner, weights, binary=not several, allow_matrix=several)
+        response, target = _check_y(owner, datafit, y, n, weights, several)
+        if target is not None:
             weights = target.row_weight
-            # Rows without weight keep their place; their code does not matter.
-            response = target.one_hot() if several else (target.codes > 0).astype(np.float64)
-        if options.pop("grouped", False):
-            options["penalty"] = "group"
-        grouped = options.get("penalty") == "group"
-        if grouped and (positive or lower is not None or upper is not None):
+        if penalty.blocks and (positive or lower is not None or upper is not None):
+            named = "grouped=True" if penalty.get_params().get("groups") is None else "groups"
             raise ValueError(
-                "positive, lower and upper do not go with grouped=True: a bound would break the "
+                f"positive, lower and upper do not go with {named}: a bound would break the "
                 "group's norm."
             )
         low = check_per_feature(lower, "lower", p, low=-np.inf, high=0.0)
@@ -91,14 +96,14 @@ class Problem:
         return cls(
             owner=owner,
             datafit=datafit,
+            penalty=penalty,
             X=X,
             y=response,
             sample_weight=weights,
             offset=check_offset(offset, response.shape),
+            penalty_factor=penalty_factor,
+            kernel=kernel_options(datafit, penalty, p, response.ndim == 1, penalty_factor),
             options={
-                "penalty_factor": check_per_feature(
-                    penalty_factor, "penalty_factor", p, low=0.0, high=np.inf
-                ),
                 "lower": low,
                 "upper": check_per_feature(upper, "upper", p, low=0.0, high=np.inf),
                 **options,
@@ -107,10 +112,24 @@ class Problem:
             design=kernel_design(X),
         )
 
+    def with_penalty(self, penalty: Penalty, penalty_factor: Any = None) -> Problem:
+        """Return the problem with another penalty, and other factors unless None."""
+        if penalty is self.penalty and penalty_factor is None:
+            return self
+        require_cell(self.owner, self.datafit, penalty)
+        factor = self.penalty_factor if penalty_factor is None else penalty_factor
+        kernel = kernel_options(self.datafit, penalty, self.X.shape[1], self.single, factor)
+        return replace(self, penalty=penalty, penalty_factor=factor, kernel=kernel)
+
     @property
     def single(self) -> bool:
         """Whether there is one coefficient per feature."""
         return self.y.ndim == 1
+
+    @property
+    def n_outputs(self) -> int:
+        """Coefficients per feature."""
+        return 1 if self.single else self.y.shape[1]
 
     @property
     def dtype(self) -> Any:
@@ -118,8 +137,8 @@ class Problem:
         return self.X.dtype
 
     def require_penalty(self) -> None:
-        """Raise a ValueError when no feature is penalised, so that there is no default path."""
-        factor = self.options["penalty_factor"]
+        """Raise a ValueError when nothing is penalised, so that there is no default path."""
+        factor = self.kernel["penalty_factor"]
         if factor is not None and not np.any((factor > 0) & np.isfinite(factor)):
             raise ValueError(
                 "penalty_factor leaves no feature penalised (all are 0 or inf), so there is no "
@@ -138,9 +157,10 @@ class Problem:
         raw: Raw = _core.fit_path(
             self.design,
             self.y,
-            self.datafit,
+            self.datafit.name,
             sample_weight=weights,
             offset=self.offset,
+            **self.kernel,
             **self.options,
             **settings,
         )
@@ -150,121 +170,35 @@ class Problem:
             raise ValueError("X contains values whose squares overflow; rescale its columns.")
         return raw
 
-    def alpha_max(self, l1_ratio: float, n_threads: int) -> float:
+    def alpha_max(self, n_threads: int) -> float:
         """Return the least strength that leaves only what is not penalised."""
-        raw = self.solve(l1_ratio=l1_ratio, alphas=None, n_alphas=1, n_threads=n_threads)
-        return float(raw["alpha_max"])
+        return float(self.solve(alphas=None, n_alphas=1, n_threads=n_threads)["alpha_max"])
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class PathResult:
-    """Solutions along a sequence of penalty strengths, each with its certificate.
-
-    Also the tuple ``alphas, coefs, dual_gaps`` that scikit-learn's path functions return:
-    ``alphas, coefs, gaps = lasso_path(X, y)``.
-
-    Attributes
-    ----------
-    alphas : ndarray of shape (n_alphas,)
-        Penalty strengths, decreasing.
-    coefs : ndarray of shape (n_features, n_alphas) or (n_alphas, n_classes, n_features)
-        Coefficients on the original scale of the columns; the second shape for several classes.
-    intercepts : ndarray of shape (n_alphas,) or (n_alphas, n_classes)
-    dual_gaps : ndarray of shape (n_alphas,)
-        Duality gaps in units of the objective: how far the objective may be from its minimum.
-    n_iter : ndarray of shape (n_alphas,)
-    objective : ndarray of shape (n_alphas,)
-        Mean loss plus penalty.
-    null_loss : float
-        Loss of the model without coefficients; tolerances are relative to it.
-    dev_ratio : ndarray of shape (n_alphas,)
-        Share of the deviance explained.
-    converged : ndarray of bool of shape (n_alphas,)
-        Whether ``dual_gaps <= tol * null_loss`` was reached.
-    n_active : ndarray of shape (n_alphas,)
-        Number of features with a non-zero coefficient.
-    alpha_max : float
-        Least strength at which all penalised coefficients are zero.
-    classes : ndarray of shape (n_classes,), or None for a real response
-
-    Examples
-    --------
-    >>> from taut.linear_model import lasso_path
-    >>> path = lasso_path([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], alphas=[0.5, 0.1])
-    >>> path.coefs.round(2)
-    array([[0.25, 0.85]])
-    >>> alphas, coefs, dual_gaps = path
-    """
-
-    alphas: Float64
-    coefs: NDArray[Any]
-    intercepts: NDArray[Any]
-    dual_gaps: Float64
-    n_iter: NDArray[np.integer[Any]]
-    objective: Float64
-    null_loss: float
-    dev_ratio: Float64
-    converged: NDArray[np.bool_]
-    n_active: NDArray[np.integer[Any]]
-    alpha_max: float
-    classes: NDArray[Any] | None = None
-
-    def __iter__(self) -> Any:
-        return iter((self.alphas, self.coefs, self.dual_gaps))
-
-    def __len__(self) -> int:
-        return 3
-
-    def __repr__(self) -> str:
-        k = len(self.alphas)
-        gap = float(self.dual_gaps.max(initial=0.0))
-        return (
-            f"PathResult({k} alphas from {self.alphas[0]:.3g} to {self.alphas[-1]:.3g}, "
-            f"coefs {self.coefs.shape}, largest duality gap {gap:.1e})"
-        )
-
-    def plot(self, ax: Any = None, **kwargs: Any) -> Any:
-        """Draw the coefficients against the strength.
-
-        Parameters
-        ----------
-        ax : Axes or array of Axes, optional
-        **kwargs
-            Passed to :meth:`taut.plotting.PathDisplay.from_path`.
-
-        Returns
-        -------
-        taut.plotting.PathDisplay
-        """
-        from taut.plotting import PathDisplay
-
-        return PathDisplay.from_path(self, ax=ax, **{"classes": self.classes, **kwargs})
-
-
-def path_result(problem: Problem, raw: Raw) -> PathResult:
-    """Return what the kernel computed in the public layout, in the dtype of X."""
-    coefs = raw["coefs"].astype(problem.dtype, copy=False)
-    intercepts = raw["intercepts"].astype(problem.dtype, copy=False)
-    return PathResult(
-        alphas=raw["alphas"],
-        coefs=coefs[:, 0, :].T if problem.single else coefs,
-        intercepts=intercepts[:, 0] if problem.single else intercepts,
-        dual_gaps=raw["dual_gaps"],
-        n_iter=raw["n_iter"],
-        objective=raw["objective"],
-        null_loss=float(raw["null_loss"]),
-        dev_ratio=raw["dev_ratio"],
-        converged=raw["converged"],
-        n_active=raw["n_active"],
-        alpha_max=float(raw["alpha_max"]),
-        classes=None if problem.target is None else problem.target.classes,
-    )
+def _check_y(
+    owner: str,
+    datafit: Datafit,
+    y: Any,
+    n: int,
+    weights: Float64 | None,
+    several: bool | None,
+) -> tuple[Float64, ClassTarget | None]:
+    if datafit.kind == "classes":
+        matrix = datafit.several
+        target = check_classes(y, n, owner, weights, binary=not matrix, allow_matrix=matrix)
+        # Rows without weight keep their place; their code does not matter.
+        return target.one_hot() if matrix else (target.codes > 0).astype(np.float64), target
+    if datafit.kind == "counts":
+        return check_counts(y, n, owner, weights), None
+    if several is None:
+        several = datafit.several and np.ndim(y) == 2 and np.shape(y)[1] > 1
+    return check_response(y, n, owner, several=several), None
 
 
 def warn_unless_converged(
     problem: Problem, raws: list[Raw], where: str = "", *, stacklevel: int = 4
 ) -> None:
-    """Warn once, with the worst gap reached and the gap asked for.
+    """Warn once, with the worst certificate reached and the one asked for.
 
     The default level blames the caller of a decorated method.
     """
@@ -274,18 +208,22 @@ def warn_unless_converged(
         return
     total = sum(m.size for _, m in missed)
     tol = problem.options["tol"]
+    key = "dual_gaps" if problem.penalty.convex else "stop_crits"
 
     def excess(item: tuple[Raw, NDArray[np.bool_]]) -> float:
         raw, mask = item
-        return float(np.max(raw["dual_gaps"][mask], initial=0.0)) / max(raw["null_loss"], 1e-300)
+        return float(np.max(raw[key][mask], initial=0.0)) / max(raw["null_loss"], 1e-300)
 
     raw, mask = max((item for item in missed if item[1].any()), key=excess)
-    gap = float(np.max(raw["dual_gaps"][mask]))
+    worst = float(np.max(raw[key][mask]))
+    if problem.penalty.convex:
+        reached = f"duality gap {worst:.1e} > tol * null loss = {tol * raw['null_loss']:.1e}"
+    else:
+        reached = f"criterion {worst:.1e} (distance to stationarity, in units of the gradient)"
     several = "" if total == 1 else f" at {count} of {total} penalty strengths{where}"
     warnings.warn(
-        f"{problem.owner} stopped after {problem.options['max_iter']} iterations with duality gap "
-        f"{gap:.1e} > tol * null loss = {tol * raw['null_loss']:.1e}{several}. "
-        "Raise max_iter or tol.",
+        f"{problem.owner} stopped after {problem.options['max_iter']} iterations with {reached}"
+        f"{several}. Raise max_iter or tol.",
         ConvergenceWarning,
         stacklevel=stacklevel,
     )
@@ -300,10 +238,8 @@ def product(X: Any, coef: NDArray[Any]) -> NDArray[Any]:
 __all__ = [
     "ArrayLike",
     "Callback",
-    "PathResult",
     "Problem",
     "Raw",
-    "path_result",
     "product",
     "warn_unless_converged",
 ]

@@ -3,24 +3,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
 
-from taut.linear_model._base import (
+from taut import datafits, penalties
+from taut.linear_model._base import LinearClassifier, SingleFit
+from taut.linear_model._cv import CrossValidatedPath
+from taut.linear_model._parameters import (
+    CV,
     L1_RATIO,
+    L1_RATIOS,
     PROBLEM,
     STRENGTH,
     WARM_START,
-    LinearClassifier,
-    SingleFit,
+    Bounded,
+    CVParameters,
+    SingleParameters,
 )
-from taut.linear_model._cv import CV, L1_RATIOS, CrossValidatedPath
-from taut.typing import ArrayLike, RandomState
+from taut.typing import ArrayLike
 
 
 class _TwoClasses(LinearClassifier):
-    _datafit = "logistic"
+    _datafit_type = datafits.Logistic
+    _penalty_type = penalties.ElasticNet
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -28,7 +35,8 @@ class _TwoClasses(LinearClassifier):
         return tags
 
 
-class LogisticLasso(SingleFit, _TwoClasses):
+@dataclass(eq=False, repr=False)
+class LogisticLasso(SingleFit, _TwoClasses, Bounded, SingleParameters):
     r"""Logistic regression of two classes with an L1 or elastic-net penalty.
 
     Minimises ``1/n * sum_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha * (l1_ratio * ||b||_1 +
@@ -111,39 +119,12 @@ class LogisticLasso(SingleFit, _TwoClasses):
         **WARM_START,
     }
 
-    def __init__(
-        self,
-        alpha: float = 0.01,
-        *,
-        l1_ratio: float = 1.0,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        penalty_factor: ArrayLike | None = None,
-        lower: ArrayLike | None = None,
-        upper: ArrayLike | None = None,
-        standardize: bool = False,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        warm_start: bool = False,
-        n_jobs: int | None = None,
-        solver: str = "auto",
-    ) -> None:
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.lower = lower
-        self.upper = upper
-        self.standardize = standardize
-        self.tol = tol
-        self.max_iter = max_iter
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.solver = solver
+    alpha: float = 0.01
+    l1_ratio: float = field(default=1.0, kw_only=True)
 
 
-class LogisticLassoCV(CrossValidatedPath, _TwoClasses):
+@dataclass(eq=False, repr=False)
+class LogisticLassoCV(CrossValidatedPath, _TwoClasses, Bounded, CVParameters):
     r"""Logistic regression whose L1 strength is chosen by cross-validation.
 
     Minimises ``1/n * sum_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha * (l1_ratio * ||b||_1 +
@@ -196,47 +177,10 @@ class LogisticLassoCV(CrossValidatedPath, _TwoClasses):
         **PROBLEM,
         "scoring": [StrOptions({"deviance", "class"})],
     }
+    _tuned: ClassVar[tuple[str, ...]] = ("l1_ratio",)
 
-    def __init__(
-        self,
-        *,
-        l1_ratio: float | ArrayLike = 1.0,
-        alphas: int | ArrayLike = 100,
-        eps: float | None = None,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        penalty_factor: ArrayLike | None = None,
-        lower: ArrayLike | None = None,
-        upper: ArrayLike | None = None,
-        standardize: bool = False,
-        cv: Any = 5,
-        scoring: str = "deviance",
-        rule: str = "min",
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_jobs: int | None = None,
-        random_state: RandomState = None,
-        progress: bool = False,
-        solver: str = "auto",
-    ) -> None:
-        self.l1_ratio = l1_ratio
-        self.alphas = alphas
-        self.eps = eps
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.lower = lower
-        self.upper = upper
-        self.standardize = standardize
-        self.cv = cv
-        self.scoring = scoring
-        self.rule = rule
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.progress = progress
-        self.solver = solver
+    l1_ratio: float | ArrayLike = field(default=1.0, kw_only=True)
+    scoring: str = field(default="deviance", kw_only=True)
 
 
 __all__ = ["LogisticLasso", "LogisticLassoCV"]

@@ -3,21 +3,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from taut.linear_model._base import (
+from taut import penalties
+from taut.linear_model._base import LinearRegressor, SingleFit
+from taut.linear_model._cv import CrossValidatedPath
+from taut.linear_model._parameters import (
+    CV,
     L1_RATIO,
+    L1_RATIOS,
     PROBLEM,
     STRENGTH,
     WARM_START,
-    LinearRegressor,
-    SingleFit,
+    Bounded,
+    CVParameters,
+    SingleParameters,
 )
-from taut.linear_model._cv import CV, L1_RATIOS, CrossValidatedPath
-from taut.typing import ArrayLike, FloatArray, RandomState
+from taut.typing import ArrayLike, FloatArray
 
 
-class Lasso(SingleFit, LinearRegressor):
+@dataclass(eq=False, repr=False)
+class Lasso(SingleFit, LinearRegressor, Bounded, SingleParameters):
     r"""Least squares with an L1 penalty.
 
     Minimises ``1/(2n) * ||y - X b - c||^2 + alpha * ||b||_1``; with sample weights the mean is the
@@ -86,37 +93,9 @@ class Lasso(SingleFit, LinearRegressor):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**STRENGTH, **PROBLEM, **WARM_START}
 
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        penalty_factor: ArrayLike | None = None,
-        lower: ArrayLike | None = None,
-        upper: ArrayLike | None = None,
-        standardize: bool = False,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        warm_start: bool = False,
-        n_jobs: int | None = None,
-        solver: str = "auto",
-    ) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.lower = lower
-        self.upper = upper
-        self.standardize = standardize
-        self.tol = tol
-        self.max_iter = max_iter
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.solver = solver
 
-
-class ElasticNet(SingleFit, LinearRegressor):
+@dataclass(eq=False, repr=False)
+class ElasticNet(SingleFit, LinearRegressor, Bounded, SingleParameters):
     r"""Least squares with a mixture of L1 and squared L2 penalties.
 
     Minimises ``1/(2n) * ||y - X b - c||^2 + alpha * (l1_ratio * ||b||_1 + (1 - l1_ratio)/2 *
@@ -189,40 +168,12 @@ class ElasticNet(SingleFit, LinearRegressor):
         **PROBLEM,
         **WARM_START,
     }
+    _penalty_type = penalties.ElasticNet
 
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        l1_ratio: float = 0.5,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        penalty_factor: ArrayLike | None = None,
-        lower: ArrayLike | None = None,
-        upper: ArrayLike | None = None,
-        standardize: bool = False,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        warm_start: bool = False,
-        n_jobs: int | None = None,
-        solver: str = "auto",
-    ) -> None:
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.lower = lower
-        self.upper = upper
-        self.standardize = standardize
-        self.tol = tol
-        self.max_iter = max_iter
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.solver = solver
+    l1_ratio: float = field(default=0.5, kw_only=True)
 
 
-class _RegressionCV(CrossValidatedPath, LinearRegressor):
+class RegressionCV(CrossValidatedPath, LinearRegressor):
     """Squared error as the loss of the folds."""
 
     mse_path_: FloatArray
@@ -237,7 +188,8 @@ class _RegressionCV(CrossValidatedPath, LinearRegressor):
         self.mse_path_ = self.loss_path_
 
 
-class LassoCV(_RegressionCV):
+@dataclass(eq=False, repr=False)
+class LassoCV(RegressionCV, Bounded, CVParameters):
     r"""Lasso whose strength is chosen by cross-validation.
 
     Minimises ``1/(2n) * ||y - X b - c||^2 + alpha * ||b||_1`` along a path of strengths, on all
@@ -304,45 +256,9 @@ class LassoCV(_RegressionCV):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**CV, **PROBLEM}
     _default_eps: ClassVar[float | None] = 1e-3
 
-    def __init__(
-        self,
-        *,
-        alphas: int | ArrayLike = 100,
-        eps: float | None = None,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        penalty_factor: ArrayLike | None = None,
-        lower: ArrayLike | None = None,
-        upper: ArrayLike | None = None,
-        standardize: bool = False,
-        cv: Any = 5,
-        rule: str = "min",
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_jobs: int | None = None,
-        random_state: RandomState = None,
-        progress: bool = False,
-        solver: str = "auto",
-    ) -> None:
-        self.alphas = alphas
-        self.eps = eps
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.lower = lower
-        self.upper = upper
-        self.standardize = standardize
-        self.cv = cv
-        self.rule = rule
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.progress = progress
-        self.solver = solver
 
-
-class ElasticNetCV(_RegressionCV):
+@dataclass(eq=False, repr=False)
+class ElasticNetCV(RegressionCV, Bounded, CVParameters):
     r"""Elastic net whose strength is chosen by cross-validation.
 
     Minimises ``1/(2n) * ||y - X b - c||^2 + alpha * (l1_ratio * ||b||_1 + (1 - l1_ratio)/2 *
@@ -381,45 +297,10 @@ class ElasticNetCV(_RegressionCV):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**CV, **L1_RATIOS, **PROBLEM}
     _default_eps: ClassVar[float | None] = 1e-3
+    _penalty_type = penalties.ElasticNet
+    _tuned: ClassVar[tuple[str, ...]] = ("l1_ratio",)
 
-    def __init__(
-        self,
-        *,
-        l1_ratio: float | ArrayLike = 0.5,
-        alphas: int | ArrayLike = 100,
-        eps: float | None = None,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        penalty_factor: ArrayLike | None = None,
-        lower: ArrayLike | None = None,
-        upper: ArrayLike | None = None,
-        standardize: bool = False,
-        cv: Any = 5,
-        rule: str = "min",
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_jobs: int | None = None,
-        random_state: RandomState = None,
-        progress: bool = False,
-        solver: str = "auto",
-    ) -> None:
-        self.l1_ratio = l1_ratio
-        self.alphas = alphas
-        self.eps = eps
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.lower = lower
-        self.upper = upper
-        self.standardize = standardize
-        self.cv = cv
-        self.rule = rule
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.progress = progress
-        self.solver = solver
+    l1_ratio: float | ArrayLike = field(default=0.5, kw_only=True)
 
 
 __all__ = ["ElasticNet", "ElasticNetCV", "Lasso", "LassoCV"]

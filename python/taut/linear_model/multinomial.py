@@ -3,29 +3,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
 
-from taut.linear_model._base import (
+from taut import datafits, penalties
+from taut.linear_model._base import LinearClassifier, SingleFit
+from taut.linear_model._cv import CrossValidatedPath
+from taut.linear_model._parameters import (
+    CV,
     L1_RATIO,
+    L1_RATIOS,
     PROBLEM,
     STRENGTH,
     WARM_START,
-    LinearClassifier,
-    SingleFit,
+    Bounded,
+    CVParameters,
+    SingleParameters,
 )
-from taut.linear_model._cv import CV, L1_RATIOS, CrossValidatedPath
-from taut.typing import ArrayLike, RandomState
+from taut.typing import ArrayLike
 
 _GROUPED: dict[str, list[Any]] = {"grouped": ["boolean"]}
 
 
 class _SeveralClasses(LinearClassifier):
-    _datafit = "multinomial"
+    _datafit_type = datafits.Multinomial
+
+    grouped: bool
+    l1_ratio: Any
+
+    def _make_penalty(self, **tuned: Any) -> penalties.Penalty:
+        kind = penalties.Group if self.grouped else penalties.ElasticNet
+        return kind(**{"l1_ratio": self.l1_ratio, **tuned})
 
 
-class MultinomialLasso(SingleFit, _SeveralClasses):
+@dataclass(eq=False, repr=False)
+class MultinomialLasso(SingleFit, _SeveralClasses, Bounded, SingleParameters):
     r"""Multinomial regression with an L1, group or elastic-net penalty, as glmnet poses it.
 
     Minimises ``-1/n * sum_i log P[i, y_i] + alpha * sum_j (l1_ratio * pen(B_j) +
@@ -117,41 +131,15 @@ class MultinomialLasso(SingleFit, _SeveralClasses):
         **WARM_START,
     }
 
-    def __init__(
-        self,
-        alpha: float = 0.01,
-        *,
-        l1_ratio: float = 1.0,
-        grouped: bool = False,
-        standardize: bool = True,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        penalty_factor: ArrayLike | None = None,
-        lower: ArrayLike | None = None,
-        upper: ArrayLike | None = None,
-        tol: float = 1e-7,
-        max_iter: int = 1000,
-        warm_start: bool = False,
-        n_jobs: int | None = None,
-        solver: str = "auto",
-    ) -> None:
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.grouped = grouped
-        self.standardize = standardize
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.lower = lower
-        self.upper = upper
-        self.tol = tol
-        self.max_iter = max_iter
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.solver = solver
+    alpha: float = 0.01
+    l1_ratio: float = field(default=1.0, kw_only=True)
+    grouped: bool = field(default=False, kw_only=True)
+    standardize: bool = field(default=True, kw_only=True)
+    tol: float = field(default=1e-7, kw_only=True)
 
 
-class MultinomialLassoCV(CrossValidatedPath, _SeveralClasses):
+@dataclass(eq=False, repr=False)
+class MultinomialLassoCV(CrossValidatedPath, _SeveralClasses, Bounded, CVParameters):
     r"""Multinomial Lasso whose strength is chosen by cross-validation.
 
     Minimises the objective of :class:`MultinomialLasso` along a path of strengths, on all rows and
@@ -212,49 +200,13 @@ class MultinomialLassoCV(CrossValidatedPath, _SeveralClasses):
         **PROBLEM,
         "scoring": [StrOptions({"deviance", "class"})],
     }
+    _tuned: ClassVar[tuple[str, ...]] = ("l1_ratio",)
 
-    def __init__(
-        self,
-        *,
-        l1_ratio: float | ArrayLike = 1.0,
-        grouped: bool = False,
-        standardize: bool = True,
-        alphas: int | ArrayLike = 100,
-        eps: float | None = None,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        penalty_factor: ArrayLike | None = None,
-        lower: ArrayLike | None = None,
-        upper: ArrayLike | None = None,
-        cv: Any = 5,
-        scoring: str = "deviance",
-        rule: str = "min",
-        tol: float = 1e-7,
-        max_iter: int = 1000,
-        n_jobs: int | None = None,
-        random_state: RandomState = None,
-        progress: bool = False,
-        solver: str = "auto",
-    ) -> None:
-        self.l1_ratio = l1_ratio
-        self.grouped = grouped
-        self.standardize = standardize
-        self.alphas = alphas
-        self.eps = eps
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.lower = lower
-        self.upper = upper
-        self.cv = cv
-        self.scoring = scoring
-        self.rule = rule
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.progress = progress
-        self.solver = solver
+    l1_ratio: float | ArrayLike = field(default=1.0, kw_only=True)
+    grouped: bool = field(default=False, kw_only=True)
+    standardize: bool = field(default=True, kw_only=True)
+    scoring: str = field(default="deviance", kw_only=True)
+    tol: float = field(default=1e-7, kw_only=True)
 
 
 __all__ = ["MultinomialLasso", "MultinomialLassoCV"]

@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: BSD-3-Clause
+r"""Penalties of :class:`taut.linear_model.PenalizedGLM`: small frozen holders of parameters.
+
+The strength ``alpha`` and the factors ``c_j`` (``penalty_factor``) belong to the estimator; with
+``lam = alpha c_j`` a coefficient ``b`` costs:
+
+===============  ===============================================================================
+holder           cost
+===============  ===============================================================================
+`L1`             ``lam |b|``
+`ElasticNet`     ``lam (l1_ratio |b| + (1 - l1_ratio)/2 b^2)``
+`Group`          ``lam_g ||b_g||`` for each group; ``l1_ratio`` mixes in ``||b_g||^2 / 2``
+`SparseGroup`    ``alpha (l1_ratio |b| + (1 - l1_ratio) c_g ||b_g||)``
+`MCP`            ``lam |b| - b^2/(2 gamma)`` up to ``gamma lam``, then ``gamma lam^2 / 2``
+`SCAD`           ``lam |b|`` up to ``lam``, quadratic up to ``gamma lam``, then constant
+`L0`             ``lam`` if b is not zero
+`CEL0`           the continuous exact relaxation of `L0` for least squares
+`Lq`             ``lam |b|^exponent``
+`Fused`          ``alpha (l1_ratio |b_j| + (1 - l1_ratio) |b_j - b_(j-1)|)``
+===============  ===============================================================================
+
+:func:`taut.linear_model.refusal` says which datafit goes with which penalty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from taut._holder import Holder, require_number
+from taut._validation import is_real
+
+
+class Penalty(Holder):
+    """A penalty of the coefficients; `name` is what kernels and messages call it."""
+
+    name: ClassVar[str]
+    #: A convex problem ends with a duality gap, another with a distance to stationarity.
+    convex: ClassVar[bool] = True
+    #: Whether features share a norm, so that bounds would break it.
+    blocks: ClassVar[bool] = False
+
+
+def _between(value: Any, low: float, high: float) -> bool:
+    return is_real(value) and low <= value <= high
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class L1(Penalty):
+    """Sum of absolute values.
+
+    Examples
+    --------
+    >>> from taut.penalties import L1
+    >>> L1()
+    L1()
+    """
+
+    name: ClassVar[str] = "l1"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ElasticNet(Penalty):
+    """Absolute values mixed with squares.
+
+    Parameters
+    ----------
+    l1_ratio : float, default=0.5
+        Share of the absolute values, in [0, 1].
+
+    Examples
+    --------
+    >>> from taut.penalties import ElasticNet
+    >>> ElasticNet(l1_ratio=0.9)
+    ElasticNet(l1_ratio=0.9)
+    """
+
+    l1_ratio: float = 0.5
+    name: ClassVar[str] = "elastic_net"
+
+    def _check(self) -> None:
+        require_number(
+            "l1_ratio", self.l1_ratio, must="lie in [0, 1]", ok=_between(self.l1_ratio, 0, 1)
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Group(Penalty):
+    """Euclidean norms of groups of features: a group is in or out as a whole.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_features,) or list of lists of int, optional
+        A label for each feature, or the features of each group; together they must hold every
+        feature once. None makes a group of each feature's row of coefficients when there are
+        several outputs (classes or tasks).
+    l1_ratio : float, default=1.0
+        Share of the norms; the rest is ridge, ``||b_g||^2 / 2``.
+
+    Notes
+    -----
+    The estimator's ``penalty_factor`` has one value per group, in the order of the sorted labels
+    or of the lists; by default the root of the group's size (1 for rows of outputs).
+
+    Examples
+    --------
+    >>> from taut.penalties import Group
+    >>> Group(groups=[[0, 1], [2]])
+    Group(groups=[[0, 1], [2]])
+    """
+
+    groups: Any = None
+    l1_ratio: float = 1.0
+    name: ClassVar[str] = "group"
+    blocks: ClassVar[bool] = True
+
+    def _check(self) -> None:
+        require_number(
+            "l1_ratio", self.l1_ratio, must="lie in [0, 1]", ok=_between(self.l1_ratio, 0, 1)
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SparseGroup(Penalty):
+    """Norms of groups plus absolute values: sparse between groups and within them.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_features,) or list of lists of int
+        As in :class:`Group`.
+    l1_ratio : float, default=0.5
+        Share of the absolute values, in [0, 1]: 1 is the Lasso, 0 the group Lasso.
+
+    Examples
+    --------
+    >>> from taut.penalties import SparseGroup
+    >>> SparseGroup(groups=["a", "a", "b"], l1_ratio=0.2).l1_ratio
+    0.2
+    """
+
+    groups: Any = None
+    l1_ratio: float = 0.5
+    name: ClassVar[str] = "sparse_group"
+    blocks: ClassVar[bool] = True
+
+    def _check(self) -> None:
+        require_number(
+            "l1_ratio", self.l1_ratio, must="lie in [0, 1]", ok=_between(self.l1_ratio, 0, 1)
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MCP(Penalty):
+    """Minimax concave penalty: large coefficients are not shrunk.
+
+    Parameters
+    ----------
+    gamma : float, default=3.0
+        Concavity, > 1 (in units of the columns' mean square: 1 when standardised); the larger,
+        the closer to L1.
+
+    Examples
+    --------
+    >>> from taut.penalties import MCP
+    >>> MCP(gamma=1.5)
+    MCP(gamma=1.5)
+    """
+
+    gamma: float = 3.0
+    name: ClassVar[str] = "mcp"
+    convex: ClassVar[bool] = False
+
+    def _check(self) -> None:
+        require_number(
+            "gamma", self.gamma, must="be > 1", ok=is_real(self.gamma) and self.gamma > 1
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SCAD(Penalty):
+    """Smoothly clipped absolute deviation: large coefficients are not shrunk.
+
+    Parameters
+    ----------
+    gamma : float, default=3.7
+        Concavity, > 2; called ``a`` by its authors.
+
+    Examples
+    --------
+    >>> from taut.penalties import SCAD
+    >>> SCAD().gamma
+    3.7
+    """
+
+    gamma: float = 3.7
+    name: ClassVar[str] = "scad"
+    convex: ClassVar[bool] = False
+
+    def _check(self) -> None:
+        require_number(
+            "gamma", self.gamma, must="be > 2", ok=is_real(self.gamma) and self.gamma > 2
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class L0(Penalty):
+    """Number of coefficients that are not zero.
+
+    Examples
+    --------
+    >>> from taut.penalties import L0
+    >>> L0().convex
+    False
+    """
+
+    name: ClassVar[str] = "l0"
+    convex: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CEL0(Penalty):
+    """Continuous exact relaxation of the L0 penalty for least squares.
+
+    Examples
+    --------
+    >>> from taut.penalties import CEL0
+    >>> CEL0()
+    CEL0()
+    """
+
+    name: ClassVar[str] = "cel0"
+    convex: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Lq(Penalty):
+    """Powers of absolute values between L0 and L1.
+
+    Parameters
+    ----------
+    exponent : float, default=0.5
+        In (0, 1); 1/2 and 2/3 have closed forms.
+
+    Examples
+    --------
+    >>> from taut.penalties import Lq
+    >>> Lq()
+    Lq()
+    """
+
+    exponent: float = 0.5
+    name: ClassVar[str] = "lq"
+    convex: ClassVar[bool] = False
+
+    def _check(self) -> None:
+        ok = is_real(self.exponent) and 0 < self.exponent < 1
+        require_number("exponent", self.exponent, must="lie in (0, 1)", ok=ok)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fused(Penalty):
+    """Differences of neighbouring coefficients: pieces of equal value.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_features,) or list of lists of int, optional
+        Chains; differences are taken within each, in the order of the columns. None is one chain
+        of all features.
+    l1_ratio : float, default=0.5
+        Share of the absolute values, in [0, 1]; the rest is fusion.
+
+    Examples
+    --------
+    >>> from taut.penalties import Fused
+    >>> Fused(l1_ratio=0.0)
+    Fused(l1_ratio=0.0)
+    """
+
+    groups: Any = None
+    l1_ratio: float = 0.5
+    name: ClassVar[str] = "fused"
+    blocks: ClassVar[bool] = True
+
+    def _check(self) -> None:
+        require_number(
+            "l1_ratio", self.l1_ratio, must="lie in [0, 1]", ok=_between(self.l1_ratio, 0, 1)
+        )
+
+
+#: Holders by the name that stands for their defaults.
+BY_NAME: dict[str, type[Penalty]] = {
+    cls.name: cls for cls in (L1, ElasticNet, Group, SparseGroup, MCP, SCAD, L0, CEL0, Lq, Fused)
+}
+
+
+def as_penalty(value: str | Penalty) -> Penalty:
+    """Return a holder from itself or from its name.
+
+    Parameters
+    ----------
+    value : str or Penalty
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If it is neither a name nor a holder.
+
+    Examples
+    --------
+    >>> from taut.penalties import as_penalty
+    >>> as_penalty("mcp")
+    MCP()
+    """
+    if isinstance(value, Penalty):
+        return value
+    names = ", ".join(repr(name) for name in BY_NAME)
+    if not isinstance(value, str):
+        raise TypeError(f"penalty must be one of {names}, or of taut.penalties, got {value!r}.")
+    if value not in BY_NAME:
+        raise ValueError(f"penalty must be one of {names}, got {value!r}.")
+    return BY_NAME[value]()
+
+
+__all__ = [
+    "CEL0",
+    "L0",
+    "L1",
+    "MCP",
+    "SCAD",
+    "ElasticNet",
+    "Fused",
+    "Group",
+    "Lq",
+    "Penalty",
+    "SparseGroup",
+    "as_penalty",
+]
