@@ -367,7 +367,7 @@ def test_names_are_reachable_from_the_top():
 
 @pytest.mark.parametrize(
     "module",
-    ["glm", "lasso", "multinomial", "path", "_problem"],
+    ["_cells", "_result", "general", "glm", "lasso", "multinomial"],
 )
 def test_examples_in_docstrings(module):
     name = f"taut.linear_model.{module}"

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from taut._validation import Float64, check_groups, check_per_feature
+from taut.datafits import BY_NAME as DATAFITS
 from taut.datafits import Datafit, Huber, SqrtQuadratic, as_datafit
+from taut.penalties import BY_NAME as PENALTIES
 from taut.penalties import (
     CEL0,
     L0,
@@ -29,25 +31,18 @@ from taut.penalties import (
 
 SOLVERS = ("auto", "gram", "naive")
 
+_SOLVED: dict[str, tuple[str, ...]] = {
+    "quadratic": ("l1", "elastic_net"),
+    "logistic": ("l1", "elastic_net", "group"),
+    "multinomial": ("l1", "elastic_net", "group"),
+}
 _NOT_YET = "there is no kernel for this pair"
 #: Why a pair is refused; pairs that are not here are solved.
 _REFUSED: dict[tuple[str, str], str] = {
     (datafit, penalty): _NOT_YET
-    for datafit in ("quadratic", "logistic", "multinomial", "poisson", "huber", "sqrt")
-    for penalty in (
-        "l1",
-        "elastic_net",
-        "group",
-        "sparse_group",
-        "mcp",
-        "scad",
-        "l0",
-        "cel0",
-        "lq",
-        "fused",
-    )
-    if datafit not in ("quadratic", "logistic", "multinomial")
-    or penalty not in ("l1", "elastic_net", "group")
+    for datafit in DATAFITS
+    for penalty in PENALTIES
+    if penalty not in _SOLVED.get(datafit, ())
 }
 
 
