@@ -70,13 +70,18 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
   options.route = route_of(solver);
   options.n_threads = n_threads;
 
-  // Zeroed lazily by the operating system: only coefficients that are not zero cost memory traffic.
+  // A large result is zeroed lazily by the operating system: only coefficients that are not zero
+  // cost memory traffic. For a small one, memory that the process has is cheaper than new pages.
+  constexpr Index k_small = Index{1} << 22;
   const Index steps = solver::path_length(options);
-  const auto zeros = py::module_::import("numpy").attr("zeros");
-  const auto coefs = py::cast<py::array_t<double>>(zeros(py::make_tuple(steps, K, p)));
-  const auto intercepts = py::cast<py::array_t<double>>(zeros(py::make_tuple(steps, K)));
+  const py::module_ numpy = py::module_::import("numpy");
+  const bool zeroed = steps * K * p > k_small;
+  const auto coefs = py::cast<py::array_t<double>>(
+      numpy.attr(zeroed ? "zeros" : "empty")(py::make_tuple(steps, K, p)));
+  const auto intercepts =
+      py::cast<py::array_t<double>>(numpy.attr("zeros")(py::make_tuple(steps, K)));
   const solver::PathOutput out{static_cast<double*>(coefs.request().ptr),
-                               static_cast<double*>(intercepts.request().ptr)};
+                               static_cast<double*>(intercepts.request().ptr), zeroed};
   std::vector<double> start_coef, start_intercept;
   if (!coef_init.is_none()) {
     const RowMajorView<double> b = row_major_view<double>(coef_init, "coef_init");

@@ -166,3 +166,25 @@ TEST_CASE("cholesky: clear() starts anew") {
   for (Index a = 0; a < 6; ++a) REQUIRE(append(factor, B, held, 5 - a));
   CHECK(solve_error(factor, B, held, random) < 1e-11);
 }
+
+TEST_CASE("cholesky: a row's removal leaves the substitution before it as it was") {
+  const Index m = 23;
+  const Matrix A = spd(m, 5);
+  for (const Index gone : {Index{0}, Index{6}, Index{22}}) {
+    UpdatableCholesky factor;
+    std::vector<Index> held;
+    for (Index a = 0; a < m; ++a) REQUIRE(append(factor, A, held, a));
+    Random random(7);
+    std::vector<double> b = random.normals(m);
+    std::vector<double> x = b;
+    factor.forward(x.data());
+    factor.remove(gone);
+    b.erase(b.begin() + gone);
+    x.erase(x.begin() + gone);
+    for (Index i = gone; i < m - 1; ++i) x[at(i)] = b[at(i)];
+    factor.forward(x.data(), gone);
+    factor.backward(x.data());
+    factor.solve(b.data());
+    for (Index i = 0; i < m - 1; ++i) CHECK(std::abs(x[at(i)] - b[at(i)]) < 1e-12);
+  }
+}

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "taut/linalg/kernels.hpp"
 
@@ -25,22 +26,21 @@ inline void rotate(const Rotation& g, double& l, double& x) {
 void UpdatableCholesky::reserve(Index size) {
   if (size <= ld_) return;
   const Index ld = std::max<Index>({size, 2 * ld_, 64});
-  std::vector<double> data(static_cast<std::size_t>(ld * ld));
-  for (Index i = 0; i < size_; ++i)
-    std::copy_n(row(i), i + 1, &data[static_cast<std::size_t>(i * ld)]);
+  Buffer<double> data(ld * ld);
+  for (Index i = 0; i < size_; ++i) std::copy_n(row(i), i + 1, data.data() + i * ld);
   data_.swap(data);
   ld_ = ld;
 }
 
 /// x = L^{-1} x, four rows at a time: x is read once for all four.
-void UpdatableCholesky::forward(double* x) const {
-  Index i = 0;
+void UpdatableCholesky::forward(double* x, Index known) const {
+  Index i = known;
   for (; i + 4 <= size_; i += 4) {
-    double known[4];
-    dot_block<4>(x, row(i), ld_, i, known);
+    double dots[4];
+    dot_block<4>(x, row(i), ld_, i, dots);
     for (Index t = 0; t < 4; ++t) {
       const double* l = row(i + t);
-      double sum = x[i + t] - known[t];
+      double sum = x[i + t] - dots[t];
       for (Index k = i; k < i + t; ++k) sum -= l[k] * x[k];
       x[i + t] = sum / l[i + t];
     }

@@ -217,12 +217,16 @@ Index ActiveSetQP::newton(int n_threads) {
     change_[at(a)] = b;
     rhs[i] = q_[at(a)] - (b > 0.0 ? e.l1 : (b < 0.0 ? -e.l1 : 0.0)) - e.l2 * b;
   }
+  std::vector<double> rest = rhs;  // before substitution, to be taken `left` times
+  double left = 1.0;
   Index steps = 0;
+  Index known = 0;  // entries of rhs that are forward-substituted already
   while (!support_.empty()) {
     ++steps;
     if (monitor_) monitor_->poll({});
+    factor_.forward(rhs.data(), known);
     direction = rhs;
-    factor_.solve(direction.data());
+    factor_.backward(direction.data());
     double t = 1.0;
     Index blocked = -1;
     double stop = 0.0;
@@ -244,8 +248,12 @@ Index ActiveSetQP::newton(int n_threads) {
     // The right-hand side left on the remaining coordinates is (1 - t) of what it was: the
     // quadratic model is exact, so q need not be brought up to date in between.
     w_[at(support_[at(blocked)])] = stop;
+    rest.erase(rest.begin() + blocked);
     rhs.erase(rhs.begin() + blocked);
-    for (double& x : rhs) x *= 1.0 - t;
+    left *= 1.0 - t;
+    for (Index i = 0; i < blocked; ++i) rhs[at(i)] *= 1.0 - t;
+    for (std::size_t i = at(blocked); i < rhs.size(); ++i) rhs[i] = left * rest[i];
+    known = blocked;
     release(blocked);
   }
   for (Index a : moved) change_[at(a)] = w_[at(a)] - change_[at(a)];

@@ -56,7 +56,7 @@ void GradientBounds::extend_basis(const Iterate& at) {
   if (max_basis_ < K) return;
   if (basis_size_ + K > max_basis_) basis_size_ = 0;
   basis_.resize(at_(n * max_basis_));
-  if (!products_) products_.reset(new double[at_(p * max_basis_)]);
+  products_.reserve(p * max_basis_);
   const double* s = problem_.datafit.weights();
   for (Index k = 0; k < K; ++k) {
     double* b = &basis_[at_(basis_size_ * n)];
@@ -86,6 +86,37 @@ void GradientBounds::extend_basis(const Iterate& at) {
                     });
     ++basis_size_;
   }
+}
+
+std::vector<Index> GradientBounds::beyond(const std::vector<char>& skip) const {
+  const Index p = problem_.cols(), K = outputs_;
+  const penalty::Penalty& penalty = problem_.penalty;
+  const double strength = penalty.threshold_scale();
+  std::vector<Index> out;
+  // The pull is at most the norm of the gradient: who passes that is looked at again.
+  const auto look = [&](Index b, Index first) {
+    if (penalty.pull(gradient(first), b) > strength * unit_threshold_[at_(b)]) out.push_back(b);
+  };
+  if (block_norm_.empty()) {
+    Index listed[k_block];
+    for (Index begin = 0; begin < p; begin += k_block) {
+      // No branch on the outcome, which is hard to foresee.
+      Index count = 0;
+      for (Index j = begin; j < std::min(p, begin + k_block); ++j) {
+        const double limit = strength * unit_threshold_[at_(j)];
+        double square = 0.0;
+        for (Index k = 0; k < K; ++k) square += grad_[at_(j * K + k)] * grad_[at_(j * K + k)];
+        listed[count] = j;
+        count += static_cast<Index>(square > limit * limit) & static_cast<Index>(skip[at_(j)] == 0);
+      }
+      for (Index c = 0; c < count; ++c) look(listed[c], listed[c]);
+    }
+    return out;
+  }
+  for_each_block(problem_, nullptr, p, [&](Index b, Index first, Index) {
+    if (!skip[at_(first)]) look(b, first);
+  });
+  return out;
 }
 
 void GradientBounds::update(const Iterate& at, const std::vector<char>& skip) {
@@ -131,9 +162,16 @@ void GradientBounds::update(const Iterate& at, const std::vector<char>& skip) {
         const Index end = std::min(last, begin + k_block);
         for (Index k = 0; k < K; ++k) {
           std::fill_n(ghat, end - begin, 0.0);
-          for (Index t = 0; t < basis_size_; ++t) {
-            linalg::axpy(-along[at_(k * basis_size_ + t)], &products_[t * p + begin], ghat,
-                         end - begin);
+          const double* share = &along[at_(k * basis_size_)];
+          Index t = 0;
+          for (; t + 4 <= basis_size_; t += 4) {
+            const double* product = &products_[t * p + begin];
+            const double a[4] = {-share[t], -share[t + 1], -share[t + 2], -share[t + 3]};
+            linalg::axpy4(a, product, product + p, product + 2 * p, product + 3 * p, ghat,
+                          end - begin);
+          }
+          for (; t < basis_size_; ++t) {
+            linalg::axpy(-share[t], &products_[t * p + begin], ghat, end - begin);
           }
           for (Index j = begin; j < end; ++j) grad_[at_(j * K + k)] = ghat[j - begin];
         }

@@ -12,8 +12,8 @@ void GramModel::resize(Index size) {
   const auto at = [](Index i) { return static_cast<std::size_t>(i); };
   if (size > ld_) {
     const Index ld = std::max<Index>({size, 2 * ld_, 128});
-    std::unique_ptr<double[]> gram(new double[at(ld * ld)]);
-    for (Index a = 0; a < size_; ++a) std::copy_n(column(a), size_, gram.get() + a * ld);
+    Buffer<double> gram(ld * ld);
+    for (Index a = 0; a < size_; ++a) std::copy_n(column(a), size_, gram.data() + a * ld);
     gram_.swap(gram);
     ld_ = ld;
   }

@@ -45,17 +45,16 @@ void GramQuadratic::fill_gram(Index first) {
     problem_.Z.gram(features_.data(), m, added, count, problem_.Z.weights(), problem_.n_threads,
                     model_->column(first), model_->ld());
   } else {
-    if (static_cast<Index>(packed_.capacity()) < n * m) packed_.reserve(at_(n * (2 * m + 128)));
-    packed_.resize(at_(n * m));
+    if (packed_.capacity() < n * m) packed_.reserve(n * (2 * m + 128), n * first);
     for (Index a = first; a < m; ++a) {
-      problem_.Z.pack(features_[at_(a)], root_weights_.data(), 0, n, &packed_[at_(a * n)]);
+      problem_.Z.pack(features_[at_(a)], root_weights_.data(), 0, n, &packed_[a * n]);
     }
     const double work = static_cast<double>(n) * static_cast<double>(m * count);
     parallel_blocks(m, k_tile, work < 5e5 ? 1 : problem_.n_threads, [&](Index begin, Index end) {
       for (Index b = first; b < m; ++b)
         std::fill(model_->column(b) + begin, model_->column(b) + end, 0.0);
-      linalg::add_gemm_tn(end - begin, count, n, &packed_[at_(begin * n)], n,
-                          &packed_[at_(first * n)], n, model_->column(first) + begin, model_->ld());
+      linalg::add_gemm_tn(end - begin, count, n, &packed_[begin * n], n,
+                          &packed_[first * n], n, model_->column(first) + begin, model_->ld());
     });
   }
   for (Index a = 0; a < first; ++a) {

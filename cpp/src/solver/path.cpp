@@ -185,16 +185,7 @@ class Driver {
 
   /// Features whose last known gradient lies beyond the new threshold: they will be violators.
   void admit_expected() {
-    const double scale = penalty_.threshold_scale();
-    for_each_block(problem_, nullptr, problem_.cols(), [&](Index b, Index first, Index) {
-      if (in_set_[at_(first)]) return;
-      const double limit = scale * bounds_.unit_threshold(b);
-      const double* g = bounds_.gradient(first);
-      const Index width = penalty_.width(b);
-      double square = 0.0;
-      for (Index k = 0; k < width; ++k) square += g[k] * g[k];
-      if (square > limit * limit && penalty_.pull(g, b) > limit) join(b);
-    });
+    for (Index b : bounds_.beyond(in_set_)) join(b);
     flush();
   }
 
@@ -466,6 +457,7 @@ PathReport fit_path(const design::Design& columns, const datafit::Datafit& dataf
     monitor.poll(progress);
     const Driver::Step done = driver.run(at, progress);
 
+    if (!out.zeroed) std::fill_n(out.coefs + step * K * p, K * p, 0.0);
     double* intercepts = out.intercepts + step * K;
     for (Index k = 0; k < K; ++k) intercepts[k] = at.intercept[at_(k)] + intercept_outside[at_(k)];
     write(Z, penalty.blocks(), at, driver.working_set(), K,

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <vector>
-
-#include "taut/core/types.hpp"
+#include "taut/core/buffer.hpp"
 
 namespace taut::linalg {
 
@@ -26,16 +24,19 @@ class UpdatableCholesky {
   /// x = A^{-1} x.
   void solve(double* x) const;
 
- private:
-  double* row(Index i) { return &data_[static_cast<std::size_t>(i * ld_)]; }
-  const double* row(Index i) const { return &data_[static_cast<std::size_t>(i * ld_)]; }
-  void reserve(Index size);
-  void forward(double* x) const;
+  /// The two halves of solve(). The first `known` entries of x may be solved already: after
+  /// remove(i) those before i stay what they are.
+  void forward(double* x, Index known = 0) const;
   void backward(double* x) const;
+
+ private:
+  double* row(Index i) { return data_.data() + i * ld_; }
+  const double* row(Index i) const { return data_.data() + i * ld_; }
+  void reserve(Index size);
 
   Index size_ = 0;
   Index ld_ = 0;
-  std::vector<double> data_;
+  Buffer<double> data_;
 };
 
 }  // namespace taut::linalg

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <memory>
 #include <vector>
 
+#include "taut/core/buffer.hpp"
 #include "taut/solver/problem.hpp"
 
 namespace taut::solver {
@@ -40,8 +40,9 @@ class GradientBounds {
   /// Gradient of feature j at the residual of the last update: exact or the estimate ghat.
   const double* gradient(Index j) const { return &grad_[static_cast<std::size_t>(j * outputs_)]; }
 
-  /// threshold(b) of block b where threshold_scale() is 1.
-  double unit_threshold(Index b) const { return unit_threshold_[static_cast<std::size_t>(b)]; }
+  /// Blocks, but for those whose first feature has skip[j] nonzero, whose last known gradient lies
+  /// beyond the threshold at the penalty's present alpha.
+  std::vector<Index> beyond(const std::vector<char>& skip) const;
 
   Index full_passes() const { return full_passes_; }
   double partial_passes() const { return partial_passes_; }
@@ -54,7 +55,7 @@ class GradientBounds {
   Index max_basis_;
   Index basis_size_ = 0;
   std::vector<double> basis_;           ///< n x m
-  std::unique_ptr<double[]> products_;  ///< p x m: z_j'(s b_t)
+  Buffer<double> products_;  ///< p x m: z_j'(s b_t)
   std::vector<double> grad_;            ///< p x K
   std::vector<double> unit_threshold_;  ///< by block
   std::vector<double> block_norm_;      ///< by block; empty where blocks are features

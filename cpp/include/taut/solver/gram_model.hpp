@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "taut/core/buffer.hpp"
 #include "taut/core/monitor.hpp"
 #include "taut/penalty/penalty.hpp"
 
@@ -46,8 +47,8 @@ class GramModel {
   Index outputs() const { return outputs_; }
 
   /// Column a of G: `size()` entries, leading dimension ld() (it changes in resize()).
-  double* column(Index a) { return gram_.get() + a * ld_; }
-  const double* column(Index a) const { return gram_.get() + a * ld_; }
+  double* column(Index a) { return gram_.data() + a * ld_; }
+  const double* column(Index a) const { return gram_.data() + a * ld_; }
   Index ld() const { return ld_; }
   /// Says that entries of G changed among coordinates that were there at the last solve().
   virtual void gram_changed() = 0;
@@ -78,8 +79,8 @@ class GramModel {
   Index size_ = 0;
   Index ld_ = 0;
   Index outputs_;
-  std::unique_ptr<double[]> gram_;  ///< ld x ld; not initialised, so unused room costs nothing
-  std::vector<double> w_, q_;       ///< size x outputs
+  Buffer<double> gram_;        ///< ld x ld
+  std::vector<double> w_, q_;  ///< size x outputs
   Monitor* monitor_ = nullptr;
 };
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "taut/core/buffer.hpp"
 #include "taut/solver/gram_model.hpp"
 #include "taut/solver/inner_solver.hpp"
 
@@ -32,7 +33,7 @@ class GramQuadratic final : public InnerSolver {
   std::unique_ptr<GramModel> model_;
   std::vector<Index> features_;
   std::vector<Coordinate> coordinates_;  ///< the same, as the model wants them
-  std::vector<double> packed_;           ///< dense X: sqrt(s) o z_j of the candidates, n x m
+  Buffer<double> packed_;                ///< dense X: sqrt(s) o z_j of the candidates, n x m
   std::vector<double> root_weights_;
   std::vector<double> grad_;  ///< of the candidates, K each
   Index fresh_ = 0;           ///< candidates whose gradient is not known yet start here

@@ -32,10 +32,12 @@ struct PathOptions {
   int n_threads = 1;
 };
 
-/// Where the coefficients of a path go: the caller owns zeroed memory.
+/// Where the coefficients of a path go: the caller owns the memory.
 struct PathOutput {
   double* coefs = nullptr;       ///< k x K x p, on the original scale of X
   double* intercepts = nullptr;  ///< k x K
+  /// False if coefs is not zero yet: it is cleared as the path goes, while a row is in the cache.
+  bool zeroed = true;
 };
 
 struct PathReport {

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/core/buffer.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <utility>
+
+using taut::Buffer;
+using taut::Index;
+
+TEST_CASE("buffer: entries that are kept survive growth, from a page to many") {
+  Buffer<double> buffer;
+  CHECK(buffer.capacity() == 0);
+  Index filled = 0;
+  for (const Index size : {Index{3}, Index{1000}, Index{1} << 19, Index{1} << 20}) {
+    buffer.reserve(size, filled);
+    REQUIRE(buffer.capacity() == size);
+    for (Index i = 0; i < filled; ++i) REQUIRE(buffer[i] == static_cast<double>(i));
+    for (; filled < size; ++filled) buffer[filled] = static_cast<double>(filled);
+    CHECK(reinterpret_cast<std::uintptr_t>(buffer.data()) % 64 == 0);
+  }
+}
+
+TEST_CASE("buffer: a smaller request changes nothing") {
+  Buffer<int> buffer(100);
+  const int* before = buffer.data();
+  buffer.reserve(10);
+  CHECK(buffer.data() == before);
+  CHECK(buffer.capacity() == 100);
+}
+
+TEST_CASE("buffer: moving hands the memory over") {
+  Buffer<double> first(8);
+  first[7] = 3.5;
+  const double* memory = first.data();
+  Buffer<double> second(std::move(first));
+  CHECK(second.data() == memory);
+  CHECK(second.capacity() == 8);
+  CHECK(first.capacity() == 0);  // NOLINT(bugprone-use-after-move): empty by contract
+  first = std::move(second);
+  CHECK(first[7] == 3.5);
+}
