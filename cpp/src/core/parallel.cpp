@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "taut/core/parallel.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -23,7 +25,8 @@ namespace taut {
 namespace {
 
 /// A helper looks for the next region this long before it sleeps: longer than what a solver does
-/// between two regions. It gives way to any other thread meanwhile.
+/// between two regions. It gives way to any other thread meanwhile. Helpers that the last region did
+/// not ask for, or for which there is no processor, sleep at once.
 constexpr auto k_linger = std::chrono::milliseconds(1);
 
 thread_local bool inside_region = false;
@@ -54,13 +57,15 @@ class Pool {
                                                      std::memory_order_relaxed);
       parts_[static_cast<std::size_t>(t)].end = n_blocks * (t + 1) / n_threads;
     }
-    most_helpers_ = static_cast<std::uint64_t>(n_threads - 1);
+    wanted_.store(n_threads - 1, std::memory_order_relaxed);
     // Open the gate: a new generation, not closed, nobody inside.
     const std::uint64_t generation = (gate_.load(std::memory_order_relaxed) >> k_shift) + 1;
     gate_.store(generation << k_shift);
-    if (sleeping_.load() > 0) {
-      const std::lock_guard<std::mutex> lock(sleep_);
-      wake_.notify_all();
+    for (int h = 0; h < std::min(n_threads - 1, hired()); ++h) {
+      Helper& helper = *helpers_[static_cast<std::size_t>(h)];
+      if (!helper.asleep.load()) continue;
+      const std::lock_guard<std::mutex> lock(helper.sleep);
+      helper.wake.notify_one();
     }
     work(0);
     gate_.fetch_or(k_closed);
@@ -86,9 +91,26 @@ class Pool {
     Index end = 0;
   };
 
+  struct Helper {
+    std::mutex sleep;
+    std::condition_variable wake;
+    std::atomic<bool> asleep{false};
+  };
+
+  int hired() const { return static_cast<int>(helpers_.size()); }
+
   void hire(int helpers) {
     try {
-      for (; hired_ < helpers; ++hired_) std::thread([this] { help(); }).detach();
+      while (hired() < helpers) {
+        const int place = hired();
+        helpers_.push_back(std::make_unique<Helper>());
+        try {
+          std::thread([this, place, self = helpers_.back().get()] { help(place, *self); }).detach();
+        } catch (...) {
+          helpers_.pop_back();
+          throw;
+        }
+      }
     } catch (const std::system_error&) {
       // No thread to be had: those that there are do the work.
     }
@@ -108,30 +130,35 @@ class Pool {
     inside_region = false;
   }
 
-  bool news(std::uint64_t seen) const {
-    const std::uint64_t gate = gate_.load();
-    return (gate >> k_shift) != seen && (gate & k_closed) == 0;
+  /// A region that has not been seen is open and asks for the helper in this place. What is read of
+  /// wanted_ may belong to a later region than the gate; entering checks that the gate still stands.
+  bool news(std::uint64_t seen, std::uint64_t gate, int place) const {
+    return (gate >> k_shift) != seen && (gate & k_closed) == 0 &&
+           place < wanted_.load(std::memory_order_relaxed);
   }
 
-  void help() {
+  void help(int place, Helper& self) {
+    const bool may_linger = place + 1 < max_threads();
     std::uint64_t seen = 0;
+    const auto asked = [&] { return news(seen, gate_.load(), place); };
     while (true) {
-      const auto until = std::chrono::steady_clock::now() + k_linger;
-      while (!news(seen) && std::chrono::steady_clock::now() < until) {
-        for (int i = 0; i < 256 && !news(seen); ++i) pause();
-        if (!news(seen)) std::this_thread::yield();
+      if (may_linger && place < wanted_.load(std::memory_order_relaxed)) {
+        const auto until = std::chrono::steady_clock::now() + k_linger;
+        while (!asked() && std::chrono::steady_clock::now() < until) {
+          for (int i = 0; i < 256 && !asked(); ++i) pause();
+          if (!asked()) std::this_thread::yield();
+        }
       }
-      if (!news(seen)) {
-        std::unique_lock<std::mutex> lock(sleep_);
-        sleeping_.fetch_add(1);
-        wake_.wait(lock, [&] { return news(seen); });
-        sleeping_.fetch_sub(1);
+      if (!asked()) {
+        std::unique_lock<std::mutex> lock(self.sleep);
+        self.asleep.store(true);
+        self.wake.wait(lock, asked);
+        self.asleep.store(false);
       }
       std::uint64_t gate = gate_.load();
-      while ((gate >> k_shift) != seen && (gate & k_closed) == 0 &&
-             (gate & k_count) < most_helpers_.load(std::memory_order_relaxed)) {
+      while (news(seen, gate, place)) {
         if (!gate_.compare_exchange_weak(gate, gate + 1)) continue;
-        work(static_cast<int>(gate & k_count) + 1);
+        work(place + 1);
         gate_.fetch_sub(1, std::memory_order_release);
         break;
       }
@@ -144,12 +171,9 @@ class Pool {
   void* context_ = nullptr;
   int n_parts_ = 1;
   std::vector<Part> parts_;
-  std::atomic<std::uint64_t> most_helpers_{0};
+  std::atomic<int> wanted_{0};  ///< helpers that the region asks for
   std::atomic<std::uint64_t> gate_{k_closed};
-  std::mutex sleep_;
-  std::condition_variable wake_;
-  std::atomic<int> sleeping_{0};
-  int hired_ = 0;
+  std::vector<std::unique_ptr<Helper>> helpers_;  ///< changed by the owner of a region only
 };
 
 /// Never destroyed: helpers may outlive static destructors. Threads do not survive a fork, so a
