@@ -53,8 +53,8 @@ void GramQuadratic::fill_gram(Index first) {
     parallel_blocks(m, k_tile, work < 5e5 ? 1 : problem_.n_threads, [&](Index begin, Index end) {
       for (Index b = first; b < m; ++b)
         std::fill(model_->column(b) + begin, model_->column(b) + end, 0.0);
-      linalg::add_gemm_tn(end - begin, count, n, &packed_[begin * n], n,
-                          &packed_[first * n], n, model_->column(first) + begin, model_->ld());
+      linalg::add_gemm_tn(end - begin, count, n, &packed_[begin * n], n, &packed_[first * n], n,
+                          model_->column(first) + begin, model_->ld());
     });
   }
   for (Index a = 0; a < first; ++a) {

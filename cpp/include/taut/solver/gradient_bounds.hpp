@@ -55,7 +55,7 @@ class GradientBounds {
   Index max_basis_;
   Index basis_size_ = 0;
   std::vector<double> basis_;           ///< n x m
-  Buffer<double> products_;  ///< p x m: z_j'(s b_t)
+  Buffer<double> products_;             ///< p x m: z_j'(s b_t)
   std::vector<double> grad_;            ///< p x K
   std::vector<double> unit_threshold_;  ///< by block
   std::vector<double> block_norm_;      ///< by block; empty where blocks are features
