@@ -19,7 +19,7 @@ def cases(method: str) -> list[Any]:
     return sorted(
         path.stem
         for path in (ROOT / method).glob("*.json")
-        if path.stem not in {"meta", "accuracy"}
+        if path.stem not in {"meta", "accuracy", "polished"}
     )
 
 
@@ -109,6 +109,20 @@ class Golden:
         theirs = self.intercept + self.coef @ self.X.mean(axis=0)
         size = max(np.abs(theirs).max(), size)
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=3 * limit)
+
+    def check_polished(self, coefs: np.ndarray, rtol: float) -> None:
+        """Assert that a path is glmnet's freed of its stopping error, to rtol of the largest.
+
+        polished.json holds what Newton steps on glmnet's active set, done without us, make of its
+        coefficients; every optimality condition then holds to rounding.
+        """
+        record = json.loads((self.folder / "polished.json").read_text())
+        theirs = np.array(record[self.raw["case"]], dtype=float)
+        scale = self.X.std(axis=0)
+        size = np.abs(theirs * scale).max()
+        np.testing.assert_allclose(
+            coefs[self.kept] * scale, theirs * scale, rtol=0, atol=rtol * size
+        )
 
     @property
     def left_undone(self) -> float:

@@ -95,6 +95,7 @@ def test_path_equals_glmnet(name):
         case.X, case.y, alphas=case.alphas, sample_weight=case.weight, tol=1e-12, **case.options
     )
     case.check(path.coefs, path.intercepts)
+    case.check_polished(path.coefs, rtol=1e-7)
     np.testing.assert_allclose(path.dev_ratio, case.raw["dev_ratio"], atol=1e-6)
 
 
