@@ -52,11 +52,6 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
   const auto pen = make_penalty(
       penalty, {p, K, penalty_factor, lower, upper, groups, l1_ratio, gamma, exponent});
 
-  if (datafit == "quadratic" && (K > 1 || penalty != "elastic_net")) {
-    throw py::value_error(
-        "datafit='quadratic' takes y of one dimension and penalty='elastic_net'.");
-  }
-
   solver::PathOptions options;
   options.alphas = to_vector(alphas, "alphas");
   options.n_alphas = n_alphas;

@@ -6,6 +6,7 @@
 #include <pybind11/pybind11.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,6 +21,7 @@
 #include "taut/design/dense.hpp"
 #include "taut/penalty/elastic_net.hpp"
 #include "taut/penalty/group_elastic_net.hpp"
+#include "taut/penalty/sparse_group.hpp"
 #include "taut/solver/path.hpp"
 
 namespace taut::bindings {
@@ -151,14 +153,24 @@ inline std::unique_ptr<penalty::Penalty> make_penalty(const std::string& name,
   if (grouped && bounded) {
     throw py::value_error("lower and upper do not go with penalty='" + name + "'.");
   }
-  if (name == "group") {
+  if (grouped) {
     penalty::Blocks blocks = make_blocks(spec.groups, p);
     const Index count = blocks.count(p);
     penalty::FeatureRules rules{to_vector(spec.factor, "penalty_factor", count), {}, {}};
-    return std::make_unique<penalty::GroupElasticNet>(spec.outputs, spec.l1_ratio, std::move(rules),
-                                                      std::move(blocks));
+    if (spec.factor.is_none()) {
+      // As is customary: the root of the number of columns.
+      for (Index b = 0; b < count; ++b) {
+        rules.factor.push_back(std::sqrt(static_cast<double>(blocks.size(b))));
+      }
+    }
+    if (name == "group") {
+      return std::make_unique<penalty::GroupElasticNet>(spec.outputs, spec.l1_ratio,
+                                                        std::move(rules), std::move(blocks));
+    }
+    return std::make_unique<penalty::SparseGroup>(spec.outputs, spec.l1_ratio, std::move(rules),
+                                                  std::move(blocks));
   }
-  for (const char* known : {"sparse_group", "mcp", "scad", "l0", "cel0", "lq", "fused"}) {
+  for (const char* known : {"mcp", "scad", "l0", "cel0", "lq", "fused"}) {
     if (name == known) throw py::value_error("penalty='" + name + "' is not supported.");
   }
   throw py::value_error(

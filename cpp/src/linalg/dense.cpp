@@ -18,6 +18,13 @@ void add_gemm_tn(Index m, Index n, Index k, const double* a, Index lda, const do
   Output(c, m, n, Eigen::OuterStride<>(ldc)).noalias() += A.transpose() * B;
 }
 
+void add_gemm(Index m, Index n, Index k, double alpha, const double* a, Index lda, const double* b,
+              Index ldb, double* c, Index ldc) {
+  const Matrix A(a, m, k, Eigen::OuterStride<>(lda));
+  const Matrix B(b, k, n, Eigen::OuterStride<>(ldb));
+  Output(c, m, n, Eigen::OuterStride<>(ldc)).noalias() += alpha * A * B;
+}
+
 void add_syrk_t(Index m, Index k, const double* a, Index lda, double* c, Index ldc) {
   const Matrix A(a, k, m, Eigen::OuterStride<>(lda));
   Output(c, m, m, Eigen::OuterStride<>(ldc))

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "taut/solver/block_descent.hpp"
 #include "taut/solver/coordinate_descent.hpp"
 #include "taut/solver/gram_quadratic.hpp"
 
@@ -26,13 +27,20 @@ Index gram_limit(const Problem& problem) {
 
 }  // namespace
 
+std::unique_ptr<InnerSolver> make_naive(const Problem& problem) {
+  if (problem.outputs() == 1 && problem.penalty.blocks().single()) {
+    return std::make_unique<CoordinateDescent>(problem);
+  }
+  return std::make_unique<BlockDescent>(problem);
+}
+
 AutomaticQuadratic::AutomaticQuadratic(const Problem& problem)
     : problem_(problem), most_(gram_limit(problem)) {
   if (GramQuadratic::fits(problem)) {
     inner_ = std::make_unique<GramQuadratic>(problem);
   } else {
     most_ = 0;
-    inner_ = std::make_unique<CoordinateDescent>(problem);
+    inner_ = make_naive(problem);
   }
 }
 
@@ -40,7 +48,7 @@ void AutomaticQuadratic::add(const Index* features, Index count) {
   features_.insert(features_.end(), features, features + count);
   if (most_ > 0 && static_cast<Index>(features_.size()) > most_) {
     most_ = 0;
-    inner_ = std::make_unique<CoordinateDescent>(problem_);
+    inner_ = make_naive(problem_);
     inner_->add(features_.data(), static_cast<Index>(features_.size()));
   } else {
     inner_->add(features, count);

@@ -14,7 +14,6 @@
 #include "taut/design/standardized.hpp"
 #include "taut/linalg/kernels.hpp"
 #include "taut/solver/automatic_quadratic.hpp"
-#include "taut/solver/coordinate_descent.hpp"
 #include "taut/solver/gradient_bounds.hpp"
 #include "taut/solver/gram_quadratic.hpp"
 #include "taut/solver/inner_solver.hpp"
@@ -253,8 +252,10 @@ std::unique_ptr<InnerSolver> make_inner(const Problem& problem, const PathOption
   if (!problem.datafit.is_quadratic()) {
     return std::make_unique<ProxNewton>(problem, options.route == Route::naive);
   }
-  if (options.route == Route::gram) return std::make_unique<GramQuadratic>(problem);
-  if (options.route == Route::naive) return std::make_unique<CoordinateDescent>(problem);
+  if (options.route == Route::gram && GramQuadratic::fits(problem)) {
+    return std::make_unique<GramQuadratic>(problem);
+  }
+  if (options.route == Route::naive) return make_naive(problem);
   return std::make_unique<AutomaticQuadratic>(problem);
 }
 

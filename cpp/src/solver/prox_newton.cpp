@@ -652,6 +652,7 @@ void ProxNewton::centre(Iterate& at) {
 
 InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monitor& monitor) {
   InnerReport report;
+  if (model_) model_->watch(monitor);
   if (at.residual == residual_) {
     if (known_ < count()) update_gradient(at, known_);
   } else {

@@ -11,6 +11,10 @@ namespace taut::linalg {
 void add_gemm_tn(Index m, Index n, Index k, const double* a, Index lda, const double* b, Index ldb,
                  double* c, Index ldc);
 
+/// C (m x n) += alpha A B with A (m x k), B (k x n).
+void add_gemm(Index m, Index n, Index k, double alpha, const double* a, Index lda, const double* b,
+              Index ldb, double* c, Index ldc);
+
 /// Lower triangle of C (m x m) += A' A with A (k x m).
 void add_syrk_t(Index m, Index k, const double* a, Index lda, double* c, Index ldc);
 

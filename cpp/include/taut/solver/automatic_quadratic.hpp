@@ -26,4 +26,8 @@ class AutomaticQuadratic final : public InnerSolver {
   Index most_;  ///< features in the Gram matrix; 0 after the switch
 };
 
+/// The inner solver for a quadratic datafit that needs no Gram matrix: CoordinateDescent, or
+/// BlockDescent where there are blocks or several outputs.
+std::unique_ptr<InnerSolver> make_naive(const Problem& problem);
+
 }  // namespace taut::solver
