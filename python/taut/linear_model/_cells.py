@@ -32,9 +32,9 @@ from taut.penalties import (
 SOLVERS = ("auto", "gram", "naive")
 
 _SOLVED: dict[str, tuple[str, ...]] = {
-    "quadratic": ("l1", "elastic_net"),
-    "logistic": ("l1", "elastic_net", "group"),
-    "multinomial": ("l1", "elastic_net", "group"),
+    "quadratic": ("l1", "elastic_net", "group", "sparse_group"),
+    "logistic": ("l1", "elastic_net", "group", "sparse_group"),
+    "multinomial": ("l1", "elastic_net", "group", "sparse_group"),
 }
 _NOT_YET = "there is no kernel for this pair"
 #: Why a pair is refused; pairs that are not here are solved.
