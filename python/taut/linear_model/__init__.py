@@ -44,6 +44,7 @@ from taut.linear_model.path import (
     sqrt_lasso_path,
 )
 from taut.linear_model.poisson import PoissonLasso, PoissonLassoCV
+from taut.linear_model.relaxed import RelaxedLasso, RelaxedLassoCV, relaxed_path
 from taut.linear_model.robust import (
     ConcomitantLasso,
     ConcomitantLassoCV,
@@ -80,6 +81,8 @@ __all__ = [
     "PenalizedGLM",
     "PoissonLasso",
     "PoissonLassoCV",
+    "RelaxedLasso",
+    "RelaxedLassoCV",
     "SCADRegression",
     "SCADRegressionCV",
     "SparseGroupLasso",
@@ -97,6 +100,7 @@ __all__ = [
     "penalized_path",
     "poisson_path",
     "refusal",
+    "relaxed_path",
     "scad_path",
     "sparse_group_lasso_path",
     "sqrt_lasso_path",

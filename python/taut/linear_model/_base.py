@@ -80,8 +80,11 @@ class PenalizedModel(BaseEstimator):
         sample_weight: ArrayLike | None,
         offset: ArrayLike | None = None,
         penalty: Penalty | None = None,
+        **replaced: Any,
     ) -> Problem:
         X = validate_data(self, X, **DESIGN_CHECKS)
+        bounds = {name: getattr(self, name) for name in _BOUNDS if hasattr(self, name)}
+        settings = {"penalty_factor": self.penalty_factor, **bounds, **replaced}
         return Problem.build(
             type(self).__name__,
             self._make_datafit(),
@@ -91,13 +94,12 @@ class PenalizedModel(BaseEstimator):
             sample_weight=sample_weight,
             offset=offset,
             several=self._several,
-            penalty_factor=self.penalty_factor,
             fit_intercept=bool(self.fit_intercept),
             standardize=bool(self.standardize),
             tol=float(self.tol),
             max_iter=int(self.max_iter),
             solver=self.solver,
-            **{name: getattr(self, name) for name in _BOUNDS if hasattr(self, name)},
+            **settings,
         )
 
     def _solve(self, problem: Problem, **settings: Any) -> Raw:

@@ -134,7 +134,10 @@ class CrossValidatedPath(PenalizedModel):
         if self.rule == "1se" and len(folds) < 2:
             raise ValueError("rule='1se' needs at least 2 folds, got 1; use rule='min'.")
         workers = n_threads(self.n_jobs)
-        grids = [self._grid(one, workers) for one in problems]
+        grids = [
+            grid_of(self.alphas, self.eps or self._default_eps, self, one, workers)
+            for one in problems
+        ]
         n_steps = sum(grid.size for grid in grids) * (1 + len(folds))
         with progress_bar(n_steps, type(self).__name__, enabled=self.progress) as bar:
             steps = None if self.progress is False else Steps(bar, len(problems) * (1 + len(folds)))
@@ -158,18 +161,11 @@ class CrossValidatedPath(PenalizedModel):
         """Return the values of parameters that `_blend` varies without fitting again."""
         return [{}]
 
-    def _blend(self, raw: Raw, blends: list[dict[str, Any]]) -> list[Raw]:
+    def _blend(
+        self, problem: Problem, raw: Raw, weight: Float64 | None, blends: list[dict[str, Any]]
+    ) -> list[Raw]:
         """Return one path for each entry of `_blends`."""
         return [raw]
-
-    def _grid(self, problem: Problem, workers: int) -> Float64:
-        if not is_integral(self.alphas):
-            return check_alphas(self.alphas)
-        problem.require_penalty()
-        eps = self.eps
-        if eps is None:
-            eps = self._default_eps or glmnet_eps(*problem.X.shape)
-        return default_grid(self._alpha_max(problem, workers), int(self.alphas), float(eps))
 
     def _run(
         self,
@@ -188,9 +184,10 @@ class CrossValidatedPath(PenalizedModel):
 
         def path(i: int, fold: Fold | None, task: int) -> Any:
             def run(callback: Callback | None) -> list[Raw] | list[_FoldFit]:
+                weight = None if fold is None else fold.train_weight
                 raw = self._solve(
                     problems[i],
-                    sample_weight=None if fold is None else fold.train_weight,
+                    sample_weight=weight,
                     alphas=grids[i],
                     early_stop=early_stop,
                     n_threads=inner,
@@ -198,7 +195,7 @@ class CrossValidatedPath(PenalizedModel):
                 )
                 if steps is not None:
                     steps.set(task, grids[i].size)
-                paths = self._blend(raw, blends)
+                paths = self._blend(problems[i], raw, weight, blends)
                 if fold is None:
                     return paths
                 return [
@@ -330,6 +327,17 @@ class CrossValidatedPathWithOffset(CrossValidatedPath):
         return self._fit(X, y, sample_weight, offset, params)
 
 
+def grid_of(
+    alphas: Any, eps: float | None, model: PenalizedModel, problem: Problem, workers: int
+) -> Float64:
+    """Return strengths, given or from a number of them."""
+    if not is_integral(alphas):
+        return check_alphas(alphas)
+    problem.require_penalty()
+    eps = glmnet_eps(*problem.X.shape) if eps is None else float(eps)
+    return default_grid(model._alpha_max(problem, workers), int(alphas), eps)
+
+
 def several(name: str, values: Any) -> list[Any]:
     """Return the values of a parameter to try, from one number or a sequence of them.
 
@@ -363,4 +371,4 @@ def _summarise(
     return _Choice(problem, tuned, raw, fits, loss, mean, se, chosen)
 
 
-__all__ = ["CrossValidatedPath", "CrossValidatedPathWithOffset", "several"]
+__all__ = ["CrossValidatedPath", "CrossValidatedPathWithOffset", "grid_of", "several"]

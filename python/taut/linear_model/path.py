@@ -26,7 +26,7 @@ from taut.datafits import (
 )
 from taut.linear_model._cells import SOLVERS
 from taut.linear_model._grid import glmnet_eps
-from taut.linear_model._problem import Callback, Problem, warn_unless_converged
+from taut.linear_model._problem import Callback, Problem, Raw, warn_unless_converged
 from taut.linear_model._result import PathResult, path_result
 from taut.penalties import (
     L1,
@@ -95,6 +95,7 @@ _CONSTRAINTS: dict[str, Any] = {
     "n_alphas": [Interval(Integral, 1, None, closed="left")],
     "eps": [Interval(Real, 0, 1, closed="neither"), None],
     "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+    "gamma": [Real],
     "grouped": ["boolean"],
     "fit_intercept": ["boolean"],
     "positive": ["boolean"],
@@ -151,7 +152,7 @@ _SHARED_DOC = """
 """
 
 
-def _path_function(**defaults: Any) -> Callable[[Any], Any]:
+def path_function(**defaults: Any) -> Callable[[Any], Any]:
     """Give a function the shared options: in its signature, its text and its checks.
 
     `defaults` replace those of `_DEFAULTS`. Names and ranges are checked before the call.
@@ -195,9 +196,25 @@ def _path(
     several: bool | None = False,
     **given: Unpack[PathOptions],
 ) -> PathResult:
+    problem, raw, _ = solve_path(owner, datafit, penalty, X, y, several=several, **given)
+    warn_unless_converged(problem, [raw], stacklevel=6)
+    return path_result(problem, raw)
+
+
+def solve_path(
+    owner: str,
+    datafit: Datafit,
+    penalty: Penalty,
+    X: Any,
+    y: Any,
+    *,
+    several: bool | None = False,
+    **given: Unpack[PathOptions],
+) -> tuple[Problem, Raw, int]:
+    """Return the checked problem, what the kernel says of its path, and the number of threads."""
     options: dict[str, Any] = {**_DEFAULTS, **given}
     alphas, eps, most = options.pop("alphas"), options.pop("eps"), options.pop("max_active")
-    walk = {
+    walk: dict[str, Any] = {
         "n_alphas": int(options.pop("n_alphas")),
         "early_stop": bool(options.pop("early_stop")),
         "max_active": -1 if most is None else int(most),
@@ -213,11 +230,10 @@ def _path(
         eps=glmnet_eps(*X.shape) if eps is None else float(eps),
         **walk,
     )
-    warn_unless_converged(problem, [raw], stacklevel=6)
-    return path_result(problem, raw)
+    return problem, raw, walk["n_threads"]
 
 
-@_path_function()
+@path_function()
 def penalized_path(
     X: MatrixLike,
     y: ArrayLike,
@@ -264,7 +280,7 @@ def penalized_path(
     return _path("penalized_path", *chosen, X, y, several=None, **options)
 
 
-@_path_function(eps=1e-3)
+@path_function(eps=1e-3)
 def enet_path(
     X: MatrixLike,
     y: ArrayLike,
@@ -308,7 +324,7 @@ def enet_path(
     return _path("enet_path", Quadratic(), ElasticNet(l1_ratio), X, y, **options)
 
 
-@_path_function(eps=1e-3)
+@path_function(eps=1e-3)
 def lasso_path(
     X: MatrixLike,
     y: ArrayLike,
@@ -349,7 +365,7 @@ def lasso_path(
     return _path("lasso_path", Quadratic(), L1(), X, y, **options)
 
 
-@_path_function()
+@path_function()
 def logistic_path(
     X: MatrixLike,
     y: ArrayLike,
@@ -401,7 +417,7 @@ def logistic_path(
     return _path("logistic_path", Logistic(), ElasticNet(l1_ratio), X, y, **options)
 
 
-@_path_function(standardize=True, tol=1e-7)
+@path_function(standardize=True, tol=1e-7)
 def multinomial_path(
     X: MatrixLike,
     y: ArrayLike,
@@ -471,7 +487,7 @@ def multinomial_path(
     )
 
 
-@_path_function()
+@path_function()
 def poisson_path(
     X: MatrixLike,
     y: ArrayLike,
@@ -516,7 +532,7 @@ def poisson_path(
     return _path("poisson_path", Poisson(), ElasticNet(l1_ratio), X, y, **options)
 
 
-@_path_function(eps=1e-3)
+@path_function(eps=1e-3)
 def huber_lasso_path(
     X: MatrixLike,
     y: ArrayLike,
@@ -559,7 +575,7 @@ def huber_lasso_path(
     return _path("huber_lasso_path", Huber(delta), L1(), X, y, **options)
 
 
-@_path_function(eps=1e-2)
+@path_function(eps=1e-2)
 def sqrt_lasso_path(
     X: MatrixLike,
     y: ArrayLike,
@@ -606,7 +622,7 @@ def sqrt_lasso_path(
     return _path("sqrt_lasso_path", SqrtQuadratic(sigma_min), L1(), X, y, **options)
 
 
-@_path_function(eps=1e-3)
+@path_function(eps=1e-3)
 def multitask_lasso_path(
     X: MatrixLike,
     y: ArrayLike,
@@ -652,7 +668,7 @@ def multitask_lasso_path(
     )
 
 
-@_path_function(eps=1e-3)
+@path_function(eps=1e-3)
 def group_lasso_path(
     X: MatrixLike,
     y: ArrayLike,
@@ -697,7 +713,7 @@ def group_lasso_path(
     return _path("group_lasso_path", Quadratic(), Group(groups), X, y, **options)
 
 
-@_path_function(eps=1e-3)
+@path_function(eps=1e-3)
 def sparse_group_lasso_path(
     X: MatrixLike,
     y: ArrayLike,
@@ -748,7 +764,7 @@ def sparse_group_lasso_path(
     )
 
 
-@_path_function(eps=1e-2)
+@path_function(eps=1e-2)
 def mcp_path(
     X: MatrixLike,
     y: ArrayLike,
@@ -790,7 +806,7 @@ def mcp_path(
     return _path("mcp_path", Quadratic(), MCP(gamma), X, y, **options)
 
 
-@_path_function(eps=1e-2)
+@path_function(eps=1e-2)
 def scad_path(
     X: MatrixLike,
     y: ArrayLike,
@@ -842,9 +858,11 @@ __all__ = [
     "mcp_path",
     "multinomial_path",
     "multitask_lasso_path",
+    "path_function",
     "penalized_path",
     "poisson_path",
     "scad_path",
+    "solve_path",
     "sparse_group_lasso_path",
     "sqrt_lasso_path",
 ]

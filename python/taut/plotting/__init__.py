@@ -13,6 +13,7 @@ from taut.plotting._confusion import ConfusionDisplay
 from taut.plotting._cv import CVCurveDisplay
 from taut.plotting._path import PathDisplay
 from taut.plotting._residual import ResidualDisplay
+from taut.plotting._stability import StabilityDisplay
 
 __all__ = [
     "CVCurveDisplay",
@@ -20,4 +21,5 @@ __all__ = [
     "ConfusionDisplay",
     "PathDisplay",
     "ResidualDisplay",
+    "StabilityDisplay",
 ]
