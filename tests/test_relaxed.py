@@ -21,7 +21,6 @@ from taut.linear_model import (
     RelaxedLasso,
     RelaxedLassoCV,
     lasso_path,
-    refusal,
     relaxed_path,
 )
 from taut.model_selection import PathCV, PathIC, Refitted, StabilitySelection
@@ -216,7 +215,6 @@ def test_nothing_selected_leaves_the_intercept():
     assert model.intercept_ == pytest.approx(y.mean())
 
 
-@pytest.mark.skipif(refusal("quadratic", "group") is not None, reason="kernel not landed")
 def test_groups_are_refitted_as_a_whole():
     X, y = load_diabetes(return_X_y=True)
     groups = [0] * 4 + [1] * 6

@@ -112,7 +112,7 @@ class Case:
         the violation, which counts coordinates at zero too, then falls to rounding.
         """
         for _ in range(20):
-            violation, step0, step = self.conditions(lam, b0, B)
+            _, step0, step = self.conditions(lam, b0, B)
             moved = B + step
             if np.any(moved * B < 0):
                 break
