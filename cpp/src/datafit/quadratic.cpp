@@ -61,4 +61,10 @@ void Quadratic::curvature(const double*, Index k, Index l, double* h) const {
   }
 }
 
+bool Quadratic::best_shift(const double*, const double* r, double& shift) const {
+  if (outputs() > 1) return false;
+  shift = linalg::dot(weights(), r, rows());
+  return true;
+}
+
 }  // namespace taut::datafit

@@ -76,7 +76,8 @@ InnerReport GramQuadratic::solve(Iterate& at, double target, Index max_iter, Mon
 
   double largest = 0.0;
   for (const double g : grad_) largest = std::max(largest, std::abs(g));
-  const double rounding = 1e-13 * largest;
+  largest_ = std::max(largest_, largest);
+  const double rounding = std::max(1e-13 * largest, 1e-15 * largest_);
   double violation = std::max(target, rounding);
   if (problem_.penalty.has_dual()) {
     // The gap is at most the violation times sum |b_j|, to first order, and alpha times the

@@ -31,7 +31,7 @@ void invert(double* a, Index K) {
 
 }  // namespace
 
-void intercept_hessian_inverse(const Problem& problem, const double* residual,
+void intercept_hessian_inverse(const Problem& problem, const double* residual, double damping,
                                std::vector<double>& h, double* out) {
   const Index n = problem.rows(), K = problem.outputs();
   h.resize(at_(n));
@@ -39,7 +39,7 @@ void intercept_hessian_inverse(const Problem& problem, const double* residual,
   for (Index k = 0; k < K; ++k) {
     for (Index l = 0; l <= k; ++l) {
       problem.datafit.curvature(residual, k, l, h.data());
-      const double total = linalg::sum(h.data(), n);
+      const double total = linalg::sum(h.data(), n) + (k == l ? damping : 0.0);
       out[k * K + l] = total;
       out[l * K + k] = total;
       if (k == l) trace += total;
@@ -52,15 +52,24 @@ void intercept_hessian_inverse(const Problem& problem, const double* residual,
   invert(out, K);
 }
 
-void HessianGram::reset(const std::vector<double>& residual) {
+/// h_kl of the point.
+void HessianGram::curvature(Index k, Index l) {
+  problem_.datafit.curvature(residual_.data(), k, l, h_.data());
+  if (k == l && damping_ > 0.0) {
+    linalg::axpy(damping_, problem_.datafit.weights(), h_.data(), problem_.rows());
+  }
+}
+
+void HessianGram::reset(const std::vector<double>& residual, double damping) {
   residual_ = residual;
+  damping_ = damping;
   coordinates_.clear();
   border_.clear();
   corrected_.clear();
   if (problem_.fit_intercept) {
     const Index K = problem_.outputs();
     inverse_.resize(at_(K * K));
-    intercept_hessian_inverse(problem_, residual_.data(), h_, inverse_.data());
+    intercept_hessian_inverse(problem_, residual_.data(), damping_, h_, inverse_.data());
   }
 }
 
@@ -107,7 +116,7 @@ void HessianGram::append(const Coordinate* added, Index count, double* out, Inde
     const auto& column_place = new_place[at_(l)];
     if (columns.empty()) continue;
     for (Index k = 0; k < K; ++k) {
-      problem_.datafit.curvature(residual_.data(), k, l, h_.data());
+      curvature(k, l);
       if (border) {
         block_.resize(columns.size());
         problem_.Z.products(h_.data(), columns.data(), static_cast<Index>(columns.size()),

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "taut/core/views.hpp"
-#include "taut/datafit/quadratic.hpp"
+#include "taut/datafit/sqrt_quadratic.hpp"
 #include "taut/design/dense.hpp"
 #include "taut/design/reordered.hpp"
 #include "taut/design/standardized.hpp"
@@ -17,9 +17,10 @@
 #include "taut/solver/gradient_bounds.hpp"
 #include "taut/solver/gram_quadratic.hpp"
 #include "taut/solver/inner_solver.hpp"
+#include "taut/solver/plain_least_squares.hpp"
 #include "taut/solver/problem.hpp"
 #include "taut/solver/prox_newton.hpp"
-#include "taut/solver/reduction.hpp"
+#include "taut/solver/scaled_lasso.hpp"
 
 namespace taut::solver {
 namespace {
@@ -248,7 +249,13 @@ class Driver {
   Index rounds_ = 0;
 };
 
-std::unique_ptr<InnerSolver> make_inner(const Problem& problem, const PathOptions& options) {
+std::unique_ptr<InnerSolver> make_inner(const Problem& problem, penalty::Penalty& penalty,
+                                        const PathOptions& options) {
+  if (dynamic_cast<const datafit::SqrtQuadratic*>(&problem.datafit)) {
+    return std::make_unique<ScaledLasso>(problem, penalty, [&](const Problem& least_squares) {
+      return make_inner(least_squares, penalty, options);
+    });
+  }
   if (!problem.datafit.is_quadratic()) {
     return std::make_unique<ProxNewton>(problem, options.route == Route::naive);
   }
@@ -263,51 +270,21 @@ std::unique_ptr<InnerSolver> make_inner(const Problem& problem, const PathOption
 void fit_null_intercept(const Problem& problem, Iterate& at, const PathOptions& options,
                         Monitor& monitor) {
   if (!problem.fit_intercept) return;
-  if (problem.datafit.is_quadratic()) {
+  double shift = 0.0;
+  if (problem.outputs() == 1 &&
+      problem.datafit.best_shift(at.eta.data(), at.residual.data(), shift)) {
+    at.intercept[0] = shift;
+    refresh(problem, at, nullptr, 0);
+  } else if (problem.datafit.is_quadratic()) {
     for (Index k = 0; k < problem.outputs(); ++k) {
       at.intercept[at_(k)] = linalg::dot(problem.datafit.weights(),
                                          &at.residual[at_(k * problem.rows())], problem.rows());
     }
     refresh(problem, at, nullptr, 0);
   } else {
-    make_inner(problem, options)->solve(at, 0.0, options.max_iter, monitor);
+    ProxNewton(problem, options.route == Route::naive).solve(at, 0.0, options.max_iter, monitor);
   }
 }
-
-/// Least squares without intercept and offset: columns are centred, and what is to be fitted is the
-/// residual of the null model, which also keeps the gap exact for a y of large mean and small
-/// variance. With many rows and few columns, p rows take the place of n (Reduction).
-class PlainLeastSquares {
- public:
-  PlainLeastSquares(const Problem& full, const std::vector<double>& residual,
-                    const std::vector<double>& grad, bool may_reduce, Monitor& monitor)
-      : target_(residual) {
-    const design::Standardized& Z = full.Z;
-    const Index K = full.outputs();
-    if (may_reduce && Reduction::pays(Z)) {
-      const Index p = Z.cols();
-      reduction_.emplace(Z, K, residual.data(), grad.data(), full.n_threads, monitor);
-      X_.emplace(DenseView<double>{reduction_->R.data(), p, p, p});
-      Z_.emplace(*X_, reduction_->weights.data(), false, false, nullptr, 1);
-      fit_.emplace(p, K, reduction_->t.data(), reduction_->weights.data());
-    } else {
-      fit_.emplace(Z.rows(), K, target_.data(), Z.weights());
-    }
-    problem_.emplace(Problem{Z_ ? *Z_ : Z, *fit_, full.penalty, nullptr, false, full.n_threads});
-  }
-
-  const Problem& problem() const { return *problem_; }
-  /// What objectives of the full problem have more than those of this one.
-  double shift() const { return reduction_ ? 0.5 * reduction_->rest : 0.0; }
-
- private:
-  std::vector<double> target_;
-  std::optional<Reduction> reduction_;
-  std::optional<design::Dense<double>> X_;
-  std::optional<design::Standardized> Z_;
-  std::optional<datafit::Quadratic> fit_;
-  std::optional<Problem> problem_;
-};
 
 /// Column of X that is feature j.
 Index column_of(const penalty::Blocks& blocks, Index j) {
@@ -425,16 +402,19 @@ PathReport fit_path(const design::Design& columns, const datafit::Datafit& dataf
 
   std::vector<double> intercept_outside(at_(K));  // of a problem that is solved without its own
   std::optional<PlainLeastSquares> plain;
-  if (datafit.is_quadratic()) {
-    plain.emplace(problem, at.residual, grad, options.route != Route::naive, monitor);
+  if (PlainLeastSquares::serves(datafit)) {
+    plain.emplace(problem, at.eta, grad, options.route != Route::naive, monitor);
     intercept_outside = at.intercept;
     at = Iterate::zero(plain->problem());
   }
   const Problem& solved = plain ? plain->problem() : problem;
+  const auto null_root = plain ? plain->root(at) : std::nullopt;
+  const double null_norm = null_root ? null_root->norm : 0.0;
   const double shift = plain ? plain->shift() : 0.0;
 
-  const auto inner = make_inner(solved, options);
-  Driver driver(solved, penalty, options, *inner, report.null_loss, monitor);
+  const auto inner = make_inner(solved, penalty, options);
+  const double unit_loss = datafit.excess(report.null_loss);
+  Driver driver(solved, penalty, options, *inner, unit_loss, monitor);
   driver.start(at, grad, true);
   for_each_block(problem, nullptr, p, [&](Index b, Index first, Index) {
     if (penalty.blocks().size(b) > 1 || Z.norm(first) > 0.0) {
@@ -465,19 +445,27 @@ PathReport fit_path(const design::Design& columns, const datafit::Datafit& dataf
           options.fit_intercept && datafit.is_shift_invariant(), out.coefs + step * K * p,
           intercepts);
     const double loss = done.loss + shift;
-    const double explained = report.null_loss > least_loss
-                                 ? 1.0 - (loss - least_loss) / (report.null_loss - least_loss)
-                                 : 0.0;
+    double explained = report.null_loss > least_loss
+                           ? 1.0 - (loss - least_loss) / (report.null_loss - least_loss)
+                           : 0.0;
+    const auto root = plain ? plain->root(at) : std::nullopt;
+    if (root) {
+      // Explained of the mean square, as for least squares.
+      explained = null_norm > 0.0 ? 1.0 - std::pow(root->norm / null_norm, 2) : 0.0;
+      report.sigmas.push_back(root->sigma);
+    }
     const Index active = driver.active(at);
     report.alphas.push_back(alphas[at_(step)]);
     const double nan = std::numeric_limits<double>::quiet_NaN();
-    report.dual_gaps.push_back(penalty.has_dual() ? done.certificate : nan);
+    const double shortage = root ? root->gap_shortage : 0.0;
+    report.dual_gaps.push_back(penalty.has_dual() ? done.certificate + shortage : nan);
     report.stop_crits.push_back(penalty.has_dual() ? nan : done.certificate);
-    report.objective.push_back(shift + done.objective);
+    report.objective.push_back(shift + done.objective - (root ? root->loss_excess : 0.0));
     report.dev_ratio.push_back(explained);
     report.n_iter.push_back(done.iterations);
     report.n_active.push_back(active);
-    report.converged.push_back(done.converged);
+    report.converged.push_back(
+        done.converged && (shortage == 0.0 || report.dual_gaps.back() <= options.tol * unit_loss));
     ++report.n_done;
 
     if (options.max_active >= 0 && active > options.max_active) break;

@@ -16,7 +16,8 @@ constexpr int k_halvings = 30;
 /// Rounding of an objective summed over n rows is about this times (25 + sqrt n), relative: smaller
 /// changes say nothing, and the step, which comes from exact gradients, knows better.
 constexpr double k_rounding = 4e-16;
-/// The intercept's gradient |sum s r_k| <= this (sum s = 1, |r| <= 1) before a certificate is made.
+/// The intercept's gradient |sum s r_k| (sum s = 1) is at most this times the residuals' scale before a
+/// certificate is made.
 constexpr double k_intercept_slope = 1e-14;
 constexpr int k_polish_steps = 50;
 /// Relative ridge of the Gram: it makes the row-shift direction of the multinomial Hessian definite.
@@ -37,6 +38,9 @@ constexpr Index k_gram_limit = 2500;
 /// Sweeps of that descent for one model, and the share of the violation at which it ends.
 constexpr int k_naive_sweeps = 100;
 constexpr double k_naive_accuracy = 0.05;
+
+/// Smallest share of s by which a semi-smooth Hessian is raised, if at all.
+constexpr double k_least_damping = 1e-3;
 
 constexpr Index k_feature_block = 16;
 constexpr double k_parallel_work = 1e5;
@@ -88,6 +92,7 @@ ProxNewton::ProxNewton(const Problem& problem, bool naive)
       naive_(naive),
       model_(make_gram_model(problem.penalty, 1)),
       hessian_(problem),
+      slope_limit_(k_intercept_slope * problem.datafit.residual_scale()),
       slot_(at_(problem.cols()), -1) {
   naive_ = naive_ || !model_;
   const Index n = problem.rows(), K = width();
@@ -169,15 +174,17 @@ void ProxNewton::polish_intercept(Iterate& at) {
       grad0_[at_(k)] = -linalg::dot(s, &at.residual[at_(k * n)], n);
     }
     const double slope = intercept_slope();
-    if (slope <= k_intercept_slope) return;
-    if (slope >= 0.5 * last && slope <= 1e3 * k_intercept_slope) return;  // rounding
+    if (slope <= slope_limit_) return;
+    if (slope >= 0.5 * last && slope <= 1e3 * slope_limit_) return;  // rounding
     last = slope;
-    intercept_hessian_inverse(problem_, at.residual.data(), scratch_, inverse_.data());
-    double descent = 0.0;
-    for (Index k = 0; k < K; ++k) {
-      change0_[at_(k)] = -linalg::dot(&inverse_[at_(k * K)], grad0_.data(), K);
-      descent += change0_[at_(k)] * grad0_[at_(k)];
+    if (!problem_.datafit.best_shift(at.eta.data(), at.residual.data(), change0_[0])) {
+      intercept_hessian_inverse(problem_, at.residual.data(), 0.0, scratch_, inverse_.data());
+      for (Index k = 0; k < K; ++k) {
+        change0_[at_(k)] = -linalg::dot(&inverse_[at_(k * K)], grad0_.data(), K);
+      }
     }
+    double descent = 0.0;
+    for (Index k = 0; k < K; ++k) descent += change0_[at_(k)] * grad0_[at_(k)];
     double t = 1.0;
     bool accepted = false;
     for (int halving = 0; halving <= k_halvings && !accepted; ++halving, t *= 0.5) {
@@ -233,7 +240,7 @@ bool ProxNewton::select(const Iterate& at, bool rebuild) {
   const penalty::Penalty& penalty = problem_.penalty;
   if (rebuild) {
     model_->clear();
-    hessian_.reset(at.residual);
+    hessian_.reset(at.residual, damping_);
     std::fill(in_model_.begin(), in_model_.end(), char{0});
     rebuild_ = false;
     curvature_scale_ = 1.0;
@@ -348,7 +355,7 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
     for (Index i = 0; i < n; ++i) h[at_(i)] = std::max(h[at_(i)], total[at_(i)]);
   }
   const double* s = Z.weights();
-  for (Index i = 0; i < n; ++i) h[at_(i)] = std::max(h[at_(i)], 1e-12 * s[i]);
+  for (Index i = 0; i < n; ++i) h[at_(i)] = std::max(h[at_(i)] + damping_ * s[i], 1e-12 * s[i]);
   const double sum_h = linalg::sum(h.data(), n);
 
   // Features that can move, and the blocks they make up.
@@ -499,6 +506,18 @@ void ProxNewton::rescale() {
   if (scale > 0.1 && scale < 10.0) curvature_scale_ = scale;
 }
 
+/// Rows that the model holds for flat may not be so for long: a step that gains less than the model
+/// promised gives the next one some of their curvature (at damping one the model is a majoriser), and
+/// good steps take it away again.
+void ProxNewton::adapt_damping(const Step& step) {
+  if (!problem_.datafit.is_semismooth()) return;
+  if (!step.moved || !step.full || step.gain < 0.2) {
+    damping_ = std::clamp(4.0 * damping_, k_least_damping, 1.0);
+  } else if (step.gain > 0.4) {
+    damping_ = damping_ > k_least_damping ? 0.2 * damping_ : 0.0;
+  }
+}
+
 /// Armijo search along the model's step: eta + t Z d with Z d formed once.
 bool ProxNewton::line_search(Iterate& at, Step& step, const std::vector<Coordinate>& coordinates) {
   const Index n = problem_.rows(), K = width();
@@ -601,6 +620,8 @@ bool ProxNewton::line_search(Iterate& at, Step& step, const std::vector<Coordina
       }
       for (Index k = 0; k < K; ++k) at.intercept[at_(k)] += t * change0_[at_(k)];
       step.full = t == 1.0;
+      step.gain = descent < 0.0 ? change / descent : 1.0;
+      step.progress = change < -noise;
       return true;
     }
     ++counters_.halvings;
@@ -685,14 +706,14 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
     const double expected = (dual ? gap_ratio_ : 1.0) * worst * scale;
     const bool last = report.iterations >= max_iter || stalls >= 3 || count() == 0;
     if ((dual ? 0.7 : 1.0) * expected <= target || last) {
-      if (problem_.fit_intercept && intercept_slope() > k_intercept_slope) {
+      if (problem_.fit_intercept && intercept_slope() > slope_limit_) {
         const double slope = intercept_slope();
         polish_intercept(at);
         update_gradient(at, 0);
         worst = violation(at);
         // Far from it: the model would have done better than the intercept alone.
         const double again = (dual ? 0.7 * gap_ratio_ : 1.0) * worst * scale;
-        if (slope > 1e-3 && !last && again > target) continue;
+        if (slope > 1e11 * slope_limit_ && !last && again > target) continue;
       }
       ++counters_.gaps;
       report.gap =
@@ -730,6 +751,7 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
     if (step.moved && step.full && !naive) rescale();
     if (along_path) path_scale_ = curvature_scale_;
     along_path = false;
+    adapt_damping(step);
     if (!step.full) {
       rebuild = !fresh || step.moved;
     } else if (step.complete || fresh) {
@@ -738,8 +760,9 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
       if (contraction_ > k_poor_contraction) rebuild = true;
     }
     // A majorised model gains little at a time, but gains.
-    if (worst < (naive ? 0.999 : 0.9) * least) {
-      least = worst;
+    const bool falls = problem_.datafit.is_semismooth() && step.moved && step.progress;
+    if (falls || worst < (naive ? 0.999 : 0.9) * least) {
+      least = std::min(least, worst);
       stalls = 0;
     } else if (!step.moved || (fresh && step.full)) {
       ++stalls;

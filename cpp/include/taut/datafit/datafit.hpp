@@ -60,6 +60,23 @@ class Datafit {
   /// h (n) = s_i d2 l / d eta_k d eta_l at the point whose residual is r.
   virtual void curvature(const double* r, Index k, Index l, double* h) const = 0;
 
+  /// True if the curvature jumps between 0 and s: models made of it may need some more of s.
+  virtual bool is_semismooth() const { return false; }
+
+  /// For one output: the constant whose addition to eta minimises F, when there is a direct way to
+  /// it; `r` is the residual at eta. False sends the solver to Newton's method.
+  virtual bool best_shift(const double* eta, const double* r, double& shift) const {
+    (void)eta, (void)r, (void)shift;
+    return false;
+  }
+
+  /// Magnitude whose rounding the residuals have: slopes below about 1e-16 of it are zero.
+  virtual double residual_scale() const { return 1.0; }
+
+  /// What tolerances are relative to at a model whose loss is `value`: the loss itself where its
+  /// infimum is (nearly) zero, else what it has more than that.
+  virtual double excess(double value) const { return value; }
+
  private:
   Index rows_;
   Index outputs_;

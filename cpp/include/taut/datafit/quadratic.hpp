@@ -21,6 +21,8 @@ class Quadratic final : public Datafit {
   double dual(const double* r, double c) const override;
   double best_scale(const double* r, double c_max) const override;
   void curvature(const double* r, Index k, Index l, double* h) const override;
+  /// The mean of r (one output).
+  bool best_shift(const double* eta, const double* r, double& shift) const override;
 
  private:
   double fit(const double* r) const;

@@ -36,6 +36,7 @@ class GramQuadratic final : public InnerSolver {
   Buffer<double> packed_;                ///< dense X: sqrt(s) o z_j of the candidates, n x m
   std::vector<double> root_weights_;
   std::vector<double> grad_;  ///< of the candidates, K each
+  double largest_ = 0.0;      ///< gradient seen so far: its rounding stays in all others
   Index fresh_ = 0;           ///< candidates whose gradient is not known yet start here
 };
 

@@ -46,6 +46,7 @@ struct PathReport {
   std::vector<double> dual_gaps;   ///< NaN for a penalty without a dual
   std::vector<double> stop_crits;  ///< largest subdifferential distance of such a one, else NaN
   std::vector<Index> n_iter, n_active;
+  std::vector<double> sigmas;  ///< of a root-mean-square loss; empty for others
   std::vector<char> converged;
   double null_loss = 0.0;
   double alpha_max = 0.0;

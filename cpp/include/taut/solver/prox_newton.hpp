@@ -42,6 +42,8 @@ class ProxNewton final : public InnerSolver {
   struct Step {
     bool moved = false;    ///< the iterate changed
     bool full = true;      ///< with step length one
+    bool progress = true;  ///< the objective fell by more than rounding
+    double gain = 1.0;     ///< its change over the change to first order
     bool complete = true;  ///< no coordinate joined the model for it
   };
 
@@ -62,12 +64,14 @@ class ProxNewton final : public InnerSolver {
   Index model_size(const Iterate& at) const;
   bool line_search(Iterate& at, Step& step, const std::vector<Coordinate>& coordinates);
   void rescale();
+  void adapt_damping(const Step& step);
   void centre(Iterate& at);
 
   const Problem& problem_;
   bool naive_;
   std::unique_ptr<GramModel> model_;
   HessianGram hessian_;
+  double slope_limit_;  ///< slopes of the intercepts up to this are rounding
 
   std::vector<Index> features_;
   std::vector<Index> slot_;       ///< of a feature among features_, by feature; -1 outside
@@ -88,6 +92,7 @@ class ProxNewton final : public InnerSolver {
   double build_work_ = 0.0;
   double curvature_scale_ = 1.0;  ///< the Hessian in use is this times the Gram
   double path_scale_ = 1.0;       ///< the same, as the last first step along the path found it
+  double damping_ = 0.0;          ///< share of s by which the next Hessian is raised
   double alpha_ = -1.0;           ///< penalty strength of the last solve
   double model_curvature_ = 0.0;  ///< d'G d of the last step
   bool rebuild_ = true;

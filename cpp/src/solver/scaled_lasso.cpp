@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/solver/scaled_lasso.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "taut/linalg/kernels.hpp"
+
+namespace taut::solver {
+namespace {
+
+/// Least squares is solved to this share of the gap that the root may have.
+constexpr double k_inner_share = 0.2;
+constexpr Index k_most_solves = 60;
+
+/// Lends the penalty another strength for a while.
+class Strength {
+ public:
+  explicit Strength(penalty::Penalty& penalty) : penalty_(penalty), alpha_(penalty.alpha()) {}
+  Strength(const Strength&) = delete;
+  Strength& operator=(const Strength&) = delete;
+  ~Strength() { penalty_.set_alpha(alpha_); }
+
+ private:
+  penalty::Penalty& penalty_;
+  double alpha_;
+};
+
+}  // namespace
+
+ScaledLasso::ScaledLasso(const Problem& problem, penalty::Penalty& penalty, const Make& make)
+    : problem_(problem),
+      penalty_(penalty),
+      root_(static_cast<const datafit::SqrtQuadratic&>(problem.datafit)),
+      squares_(problem.rows(), 1, root_.y(), root_.weights()),
+      least_squares_{problem.Z, squares_, problem.penalty, nullptr, false, problem.n_threads},
+      inner_(make(least_squares_)) {
+  TAUT_ASSERT(!problem.offset && !problem.fit_intercept);
+}
+
+void ScaledLasso::add(const Index* features, Index count) {
+  features_.insert(features_.end(), features, features + count);
+  inner_->add(features, count);
+}
+
+InnerReport ScaledLasso::solve(Iterate& at, double target, Index max_iter, Monitor& monitor) {
+  InnerReport report;
+  const Index n = problem_.rows(), m = static_cast<Index>(features_.size());
+  const double alpha = penalty_.alpha();
+  grad_.resize(static_cast<std::size_t>(m * problem_.outputs()));
+
+  // In squares: x = sigma^2 is looked for with y(x) = ||y - eta||^2 = x, y rising slower than x.
+  const double least = root_.sigma_min() * root_.sigma_min();
+  double low = least, high = std::numeric_limits<double>::infinity();
+  double x_before = -1.0, y_before = 0.0;
+  double x = std::max(std::pow(root_.norm(at.eta.data()), 2), least);
+  if (alpha_ > 0.0 && stiffness_ > 0.0) {
+    // What it becomes if no sign changes: a / (1 - alpha^2 q), a known from the strength before.
+    const double constant = 1.0 - alpha_ * alpha_ * stiffness_;
+    const double share = 1.0 - alpha * alpha * stiffness_;
+    if (share > 0.0 && constant > 0.0) x *= std::clamp(constant / share, 0.25, 4.0);
+    x = std::max(x, least);
+  }
+  alpha_ = alpha;
+  Index solves = 0;
+  while (true) {
+    const double sigma = std::sqrt(x);
+    InnerReport inner;
+    {
+      const Strength strength(penalty_);
+      penalty_.set_alpha(alpha * sigma);
+      squares_.residual(at.eta.data(), at.residual.data());
+      inner = inner_->solve(at, k_inner_share * target * sigma, max_iter, monitor);
+    }
+    report.iterations += std::max<Index>(inner.iterations, 1);
+    if (inner.grad) {
+      std::copy_n(inner.grad, grad_.size(), grad_.data());
+    } else {
+      gradients(least_squares_, at, features_.data(), m, grad_.data());
+    }
+    const double y = std::pow(root_.norm(at.eta.data()), 2);
+    const double now = root_.sigma(at.eta.data());
+    const double inverse = now > 0.0 ? 1.0 / now : 0.0;
+    for (double& g : grad_) g *= inverse;
+    for (Index i = 0; i < n; ++i) at.residual[static_cast<std::size_t>(i)] *= inverse;
+    const double value = root_.value(at.eta.data());
+    report.grad = grad_.data();
+    report.value = value;
+    report.gap =
+        duality_gap(problem_, at, features_.data(), m, grad_.data(),
+                    value + penalty_value(problem_, at, features_.data(), m));
+    report.converged = report.gap <= target;
+    ++solves;
+    if (report.converged || m == 0 || report.iterations >= max_iter) return report;
+
+    (y > x ? low : high) = x;
+    if (y <= x && x <= least) return report;  // the floor holds: sigma goes no lower
+    double slope = stiffness_ * alpha * alpha;
+    if (x_before >= 0.0 && x != x_before) {
+      slope = (y - y_before) / (x - x_before);
+      if (alpha > 0.0) stiffness_ = std::clamp(slope, 0.0, 1.0) / (alpha * alpha);
+    }
+    x_before = x;
+    y_before = y;
+    // Without a slope: the step of Sun and Zhang, which never goes too far.
+    double next = slope > 0.0 && slope < 1.0 ? (y - slope * x) / (1.0 - slope) : y;
+    next = std::max(next, least);
+    if (!(next > low && next < high) && next != least) next = y > x ? std::min(y, high) : std::max(y, low);
+    if (std::abs(next - x) <= 4.0 * std::numeric_limits<double>::epsilon() * x) return report;
+    if (solves >= k_most_solves) return report;
+    x = next;
+  }
+}
+
+}  // namespace taut::solver
