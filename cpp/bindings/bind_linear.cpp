@@ -32,7 +32,7 @@ py::object head(const py::array& array, Index count) {
 
 py::dict fit_path(const py::object& X, const py::object& y, const std::string& datafit,
                   const std::string& penalty, double l1_ratio, double gamma, double exponent,
-                  double delta, const py::object& groups, const py::object& sample_weight,
+                  double delta, double sigma_min, const py::object& groups, const py::object& sample_weight,
                   const py::object& offset, const py::object& penalty_factor,
                   const py::object& lower, const py::object& upper, const py::object& alphas,
                   Index n_alphas, double eps, bool fit_intercept, bool standardize,
@@ -48,9 +48,13 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
   const std::vector<double> shift =
       offset.is_none() ? std::vector<double>{} : to_columns(offset, "offset", n, K);
   const std::vector<double> weights = normalised_weights(sample_weight, n);
-  const auto loss = make_datafit(datafit, {n, K, response.data(), weights.data(), delta});
+  const auto loss = make_datafit(datafit, {n, K, response.data(), weights.data(), delta, sigma_min});
   const auto pen = make_penalty(
       penalty, {p, K, penalty_factor, lower, upper, groups, l1_ratio, gamma, exponent});
+
+  if (datafit == "sqrt" && !pen->has_dual()) {
+    throw py::value_error("datafit='sqrt' needs a convex penalty, got '" + penalty + "'.");
+  }
 
   solver::PathOptions options;
   options.alphas = to_vector(alphas, "alphas");
@@ -109,6 +113,7 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
   result["null_loss"] = report.null_loss;
   result["dev_ratio"] = to_array(report.dev_ratio);
   result["alpha_max"] = report.alpha_max;
+  if (datafit == "sqrt") result["sigmas"] = to_array(report.sigmas);
   result["n_active"] = to_array(report.n_active);
   result["stats"] =
       py::dict(py::arg("full_passes") = report.full_passes,
@@ -125,7 +130,7 @@ void bind_linear(py::module_& m) {
   m.def("fit_path", &taut::bindings::fit_path,
         "Coefficients of a penalised linear model along a sequence of penalty strengths.", arg("X"),
         arg("y"), arg("datafit"), py::kw_only(), arg("penalty") = "elastic_net",
-        arg("l1_ratio") = 1.0, arg("gamma") = 3.0, arg("exponent") = 0.5, arg("delta") = 1.35,
+        arg("l1_ratio") = 1.0, arg("gamma") = 3.0, arg("exponent") = 0.5, arg("delta") = 1.35, arg("sigma_min") = 0.0,
         arg("groups") = py::none(), arg("sample_weight") = py::none(), arg("offset") = py::none(),
         arg("penalty_factor") = py::none(), arg("lower") = py::none(), arg("upper") = py::none(),
         arg("alphas") = py::none(), arg("n_alphas") = 100, arg("eps") = 1e-3,

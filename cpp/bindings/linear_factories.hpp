@@ -14,9 +14,12 @@
 #include <vector>
 
 #include "array.hpp"
+#include "taut/datafit/huber.hpp"
 #include "taut/datafit/logistic.hpp"
 #include "taut/datafit/multinomial.hpp"
+#include "taut/datafit/poisson.hpp"
 #include "taut/datafit/quadratic.hpp"
+#include "taut/datafit/sqrt_quadratic.hpp"
 #include "taut/design/csc.hpp"
 #include "taut/design/dense.hpp"
 #include "taut/penalty/elastic_net.hpp"
@@ -79,8 +82,27 @@ struct DatafitSpec {
   Index outputs = 1;
   const double* y = nullptr;  ///< rows x outputs, column-major
   const double* weights = nullptr;
-  double delta = 1.35;  ///< huber
+  double delta = 1.35;     ///< huber
+  double sigma_min = 0.0;  ///< sqrt
 };
+
+/// Counts for the log link: >= 0, and not zero wherever there is weight.
+inline void check_counts(const DatafitSpec& spec) {
+  bool any = false;
+  for (Index i = 0; i < spec.rows; ++i) {
+    const double y = spec.y[i];
+    if (!(y >= 0.0) || !std::isfinite(y)) {
+      throw py::value_error("y of datafit='poisson' must be finite and >= 0, got " +
+                            std::to_string(y) + " in row " + std::to_string(i) + ".");
+    }
+    any = any || (y > 0.0 && spec.weights[i] > 0.0);
+  }
+  if (!any) {
+    throw py::value_error(
+        "y of datafit='poisson' must have a count above 0 in a row of positive weight: the best "
+        "mean is 0, whose logarithm is not finite.");
+  }
+}
 
 inline std::unique_ptr<datafit::Datafit> make_datafit(const std::string& name,
                                                       const DatafitSpec& spec) {
@@ -97,7 +119,25 @@ inline std::unique_ptr<datafit::Datafit> make_datafit(const std::string& name,
   if (name == "logistic") {
     return std::make_unique<datafit::Logistic>(spec.rows, spec.y, spec.weights);
   }
-  if (known) throw py::value_error("datafit='" + name + "' is not supported.");
+  if (name == "poisson") {
+    check_counts(spec);
+    return std::make_unique<datafit::Poisson>(spec.rows, spec.y, spec.weights);
+  }
+  if (name == "huber") {
+    if (!(spec.delta > 0.0) || !std::isfinite(spec.delta)) {
+      throw py::value_error("delta must be finite and > 0, got " + std::to_string(spec.delta) +
+                            ".");
+    }
+    return std::make_unique<datafit::Huber>(spec.rows, spec.y, spec.delta, spec.weights);
+  }
+  if (name == "sqrt") {
+    if (!(spec.sigma_min >= 0.0) || !std::isfinite(spec.sigma_min)) {
+      throw py::value_error("sigma_min must be finite and >= 0, got " +
+                            std::to_string(spec.sigma_min) + ".");
+    }
+    return std::make_unique<datafit::SqrtQuadratic>(spec.rows, spec.y, spec.sigma_min,
+                                                    spec.weights);
+  }
   throw py::value_error(
       "datafit must be 'quadratic', 'logistic', 'multinomial', 'poisson', 'huber' or 'sqrt', got "
       "'" +

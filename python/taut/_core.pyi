@@ -36,6 +36,7 @@ def fit_path(
     gamma: float = 3.0,
     exponent: float = 0.5,
     delta: float = 1.35,
+    sigma_min: float = 0.0,
     groups: NDArray[np.int64] | None = None,
     sample_weight: _Vector = None,
     offset: NDArray[np.float64] | None = None,
