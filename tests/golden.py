@@ -70,9 +70,8 @@ class Golden:
         scale = np.ones(p)
         if self.options["standardize"]:
             scale = np.sqrt(s @ (self.X - s @ self.X) ** 2)
-        family = {"gaussian": "quadratic", "binomial": "logistic"}.get(
-            self.raw["family"], "multinomial"
-        )
+        named = {"gaussian": "quadratic", "binomial": "logistic", "poisson": "poisson"}
+        family = named.get(self.raw["family"], "multinomial")
         Y = (
             np.eye(coefs.shape[1])[self.y.astype(int)]
             if family == "multinomial"

@@ -35,6 +35,8 @@ def loss(datafit: str, y: np.ndarray, eta: np.ndarray, s: np.ndarray) -> float:
         return float(s @ (0.5 * (y - eta) ** 2)[:, 0])
     if datafit == "logistic":
         return float(s @ (np.logaddexp(0.0, eta) - y * eta)[:, 0])
+    if datafit == "poisson":
+        return float(s @ (np.exp(eta) - y * eta)[:, 0])
     return float(s @ (logsumexp(eta, axis=1) - (y * eta).sum(axis=1)))
 
 

@@ -461,7 +461,10 @@ def test_tiny_gaps_are_resolved_below_the_rounding_of_the_objective():
 @pytest.mark.parametrize(
     ("change", "fragment"),
     [
-        ({"datafit": "poisson"}, "datafit must be one of"),
+        ({"datafit": "cauchy"}, "datafit must be one of"),
+        ({"datafit": "poisson"}, "y of the Poisson datafit must be >= 0"),
+        ({"delta": 0.0}, "delta must be finite and > 0, got 0.0"),
+        ({"sigma_min": -1.0}, "sigma_min must be finite and >= 0, got -1.0"),
         ({"alpha": -1.0}, "alpha must be finite and >= 0, got -1.0"),
         ({"alpha": np.nan}, "alpha must be finite"),
         ({"l1_ratio": 1.5}, r"l1_ratio must lie in \[0, 1\], got 1.5"),

@@ -32,13 +32,14 @@ py::object head(const py::array& array, Index count) {
 
 py::dict fit_path(const py::object& X, const py::object& y, const std::string& datafit,
                   const std::string& penalty, double l1_ratio, double gamma, double exponent,
-                  double delta, double sigma_min, const py::object& groups, const py::object& sample_weight,
-                  const py::object& offset, const py::object& penalty_factor,
-                  const py::object& lower, const py::object& upper, const py::object& alphas,
-                  Index n_alphas, double eps, bool fit_intercept, bool standardize,
-                  const py::object& coef_init, const py::object& intercept_init, double tol,
-                  Index max_iter, bool early_stop, Index max_active, const std::string& solver,
-                  int n_threads, const py::object& callback) {
+                  double delta, double sigma_min, const py::object& groups,
+                  const py::object& sample_weight, const py::object& offset,
+                  const py::object& penalty_factor, const py::object& lower,
+                  const py::object& upper, const py::object& alphas, Index n_alphas, double eps,
+                  bool fit_intercept, bool standardize, const py::object& coef_init,
+                  const py::object& intercept_init, double tol, Index max_iter, bool early_stop,
+                  Index max_active, const std::string& solver, int n_threads,
+                  const py::object& callback) {
   const DesignView view = design_view(X, "X");
   const std::unique_ptr<design::Design> design = std::visit(MakeDesign{}, view);
   const Index n = design->rows(), p = design->cols();
@@ -48,7 +49,8 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
   const std::vector<double> shift =
       offset.is_none() ? std::vector<double>{} : to_columns(offset, "offset", n, K);
   const std::vector<double> weights = normalised_weights(sample_weight, n);
-  const auto loss = make_datafit(datafit, {n, K, response.data(), weights.data(), delta, sigma_min});
+  const auto loss =
+      make_datafit(datafit, {n, K, response.data(), weights.data(), delta, sigma_min});
   const auto pen = make_penalty(
       penalty, {p, K, penalty_factor, lower, upper, groups, l1_ratio, gamma, exponent});
 
@@ -130,12 +132,12 @@ void bind_linear(py::module_& m) {
   m.def("fit_path", &taut::bindings::fit_path,
         "Coefficients of a penalised linear model along a sequence of penalty strengths.", arg("X"),
         arg("y"), arg("datafit"), py::kw_only(), arg("penalty") = "elastic_net",
-        arg("l1_ratio") = 1.0, arg("gamma") = 3.0, arg("exponent") = 0.5, arg("delta") = 1.35, arg("sigma_min") = 0.0,
-        arg("groups") = py::none(), arg("sample_weight") = py::none(), arg("offset") = py::none(),
-        arg("penalty_factor") = py::none(), arg("lower") = py::none(), arg("upper") = py::none(),
-        arg("alphas") = py::none(), arg("n_alphas") = 100, arg("eps") = 1e-3,
-        arg("fit_intercept") = true, arg("standardize") = false, arg("coef_init") = py::none(),
-        arg("intercept_init") = py::none(), arg("tol") = 1e-6, arg("max_iter") = 10000,
-        arg("early_stop") = false, arg("max_active") = -1, arg("solver") = "auto",
-        arg("n_threads") = 1, arg("callback") = py::none());
+        arg("l1_ratio") = 1.0, arg("gamma") = 3.0, arg("exponent") = 0.5, arg("delta") = 1.35,
+        arg("sigma_min") = 0.0, arg("groups") = py::none(), arg("sample_weight") = py::none(),
+        arg("offset") = py::none(), arg("penalty_factor") = py::none(), arg("lower") = py::none(),
+        arg("upper") = py::none(), arg("alphas") = py::none(), arg("n_alphas") = 100,
+        arg("eps") = 1e-3, arg("fit_intercept") = true, arg("standardize") = false,
+        arg("coef_init") = py::none(), arg("intercept_init") = py::none(), arg("tol") = 1e-6,
+        arg("max_iter") = 10000, arg("early_stop") = false, arg("max_active") = -1,
+        arg("solver") = "auto", arg("n_threads") = 1, arg("callback") = py::none());
 }

@@ -55,7 +55,7 @@ class Case:
             self.Y = y[:, None]
             centre = s @ y if self.intercept else 0.0
             self.ridge = 1.0 / np.sqrt(s @ (y - centre) ** 2)
-        elif self.family == "binomial":
+        elif self.family in ("binomial", "poisson"):
             self.Y = y[:, None]
         else:
             self.Y = np.eye(int(y.max()) + 1)[y.astype(int)]
@@ -68,6 +68,8 @@ class Case:
         if self.family == "binomial":
             P = 1.0 / (1.0 + np.exp(-eta))
             return P, (P * (1.0 - P))[:, :, None]
+        if self.family == "poisson":
+            return np.exp(eta), np.exp(eta)[:, :, None]
         P = np.exp(eta - eta.max(axis=1, keepdims=True))
         P /= P.sum(axis=1, keepdims=True)
         return P, P[:, :, None] * np.eye(P.shape[1]) - P[:, :, None] * P[:, None, :]
@@ -152,6 +154,7 @@ def check(folder, record):
         b0 = {
             "gaussian": lambda: mean,
             "binomial": lambda: np.log(mean / (1 - mean)),
+            "poisson": lambda: np.log(mean),
             "multinomial": lambda: np.log(mean),
         }[case.family]()
     P, _ = case.fitted(b0, np.zeros((K, p)))
@@ -173,7 +176,7 @@ def check(folder, record):
 
 
 def main():
-    for folder in (HERE / "gaussian", HERE / "binomial", HERE / "multinomial"):
+    for folder in (HERE / m for m in ("gaussian", "binomial", "poisson", "multinomial")):
         out, polished = {}, {}
         for path in sorted(folder.glob("*.json")):
             record = json.loads(path.read_text())

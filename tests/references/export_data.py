@@ -110,6 +110,16 @@ def write(path, names, X, y, folds):
     path.write_text("\n".join(lines) + "\n")
 
 
+def count_table(seed=0, n=150, p=24):
+    """Return X (n, p), correlated and on different scales, and counts (n,)."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    for j in range(1, p):
+        X[:, j] = 0.6 * X[:, j - 1] + 0.8 * X[:, j]
+    counts = rng.poisson(np.exp(0.8 + X[:, :6] @ [0.5, -0.4, 0.3, 0.0, 0.2, -0.2]))
+    return X * 10.0 ** (np.arange(p) % 3 - 1), counts
+
+
 def wide_table(X, y, n=40):
     """Return the first n rows with squares and products added: more columns than rows."""
     i, j = np.triu_indices(X.shape[1])
@@ -126,6 +136,9 @@ def main():
     X, y = load_breast_cancer(return_X_y=True)
     names = [f"x{j}" for j in range(X.shape[1])]
     write(HERE / "binomial/cancer.csv", names, X, y, stratified_folds(y))
+    X, y = count_table()
+    names = [f"x{j}" for j in range(X.shape[1])]
+    write(HERE / "poisson/counts.csv", names, X, y, np.arange(y.size) % 5 + 1)
     X, y = load_diabetes(return_X_y=True)
     names = [f"x{j}" for j in range(X.shape[1])]
     write(HERE / "gaussian/diabetes.csv", names, X, y, np.arange(y.size) % 5 + 1)

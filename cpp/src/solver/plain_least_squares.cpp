@@ -38,8 +38,8 @@ PlainLeastSquares::PlainLeastSquares(const Problem& full, const std::vector<doub
     for (double& g : slopes) g *= sigma;
     reduction_.emplace(Z, K, target_.data(), slopes.data(), full.n_threads, monitor);
     if (root_) {
-      may_reduce = keep_rest(
-          linalg::weighted_dot(Z.weights(), target_.data(), target_.data(), Z.rows()));
+      may_reduce =
+          keep_rest(linalg::weighted_dot(Z.weights(), target_.data(), target_.data(), Z.rows()));
     }
   }
   if (may_reduce) {

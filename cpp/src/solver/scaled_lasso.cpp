@@ -87,9 +87,8 @@ InnerReport ScaledLasso::solve(Iterate& at, double target, Index max_iter, Monit
     const double value = root_.value(at.eta.data());
     report.grad = grad_.data();
     report.value = value;
-    report.gap =
-        duality_gap(problem_, at, features_.data(), m, grad_.data(),
-                    value + penalty_value(problem_, at, features_.data(), m));
+    report.gap = duality_gap(problem_, at, features_.data(), m, grad_.data(),
+                             value + penalty_value(problem_, at, features_.data(), m));
     report.converged = report.gap <= target;
     ++solves;
     if (report.converged || m == 0 || report.iterations >= max_iter) return report;
@@ -106,7 +105,8 @@ InnerReport ScaledLasso::solve(Iterate& at, double target, Index max_iter, Monit
     // Without a slope: the step of Sun and Zhang, which never goes too far.
     double next = slope > 0.0 && slope < 1.0 ? (y - slope * x) / (1.0 - slope) : y;
     next = std::max(next, least);
-    if (!(next > low && next < high) && next != least) next = y > x ? std::min(y, high) : std::max(y, low);
+    if (!(next > low && next < high) && next != least)
+      next = y > x ? std::min(y, high) : std::max(y, low);
     if (std::abs(next - x) <= 4.0 * std::numeric_limits<double>::epsilon() * x) return report;
     if (solves >= k_most_solves) return report;
     x = next;

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse, special
 
-Datafit = Literal["quadratic", "logistic", "multinomial"]
+Datafit = Literal["quadratic", "logistic", "multinomial", "poisson", "huber", "sqrt"]
 Array = NDArray[np.float64]
 
-_DATAFITS = ("quadratic", "logistic", "multinomial")
+_DATAFITS = ("quadratic", "logistic", "multinomial", "poisson", "huber", "sqrt")
 
 
 # --------------------------------------------------------------------------------------
@@ -38,6 +38,8 @@ class Problem:
     upper: Array  # (p, 1)
     a: Array  # (p, 1) alpha c rho d
     r: Array  # (p, 1) alpha c (1 - rho) d^2
+    delta: float = 1.35  # of the Huber loss
+    sigma_min: float = 0.0  # of the root-mean-square loss
 
 
 def check_datafit(datafit: str) -> None:
@@ -79,6 +81,8 @@ def _response(y: ArrayLike, datafit: str, n_classes: int | None) -> Array:
         raise ValueError(f"y must have one dimension, got {out.ndim}.")
     if datafit == "logistic" and (np.any(out < 0) or np.any(out > 1)):
         raise ValueError("y of the logistic datafit must lie in [0, 1].")
+    if datafit == "poisson" and not np.all(out >= 0):
+        raise ValueError("y of the Poisson datafit must be >= 0.")
     return out[:, None]
 
 
@@ -141,8 +145,14 @@ def make_problem(
     standardize: bool,
     fit_intercept: bool,
     n_classes: int | None,
+    delta: float = 1.35,
+    sigma_min: float = 0.0,
 ) -> Problem:
     check_datafit(datafit)
+    if not (np.isfinite(delta) and delta > 0):
+        raise ValueError(f"delta must be finite and > 0, got {delta!r}.")
+    if not (np.isfinite(sigma_min) and sigma_min >= 0):
+        raise ValueError(f"sigma_min must be finite and >= 0, got {sigma_min!r}.")
     if not (np.isfinite(alpha) and alpha >= 0):
         raise ValueError(f"alpha must be finite and >= 0, got {alpha!r}.")
     if not 0 <= l1_ratio <= 1:
@@ -197,6 +207,8 @@ def make_problem(
         upper=up[:, None],
         a=np.zeros((p, 1)),
         r=np.zeros((p, 1)),
+        delta=float(delta),
+        sigma_min=float(sigma_min),
     )
     return _at_alpha(problem, alpha)
 
@@ -238,6 +250,14 @@ def loss_value(problem: Problem, eta: Array) -> float:
     elif problem.datafit == "logistic":
         # log(1 + e^eta) - y eta, written so that large |eta| does not cancel.
         values = Y * np.logaddexp(0.0, -eta) + (1.0 - Y) * np.logaddexp(0.0, eta)
+    elif problem.datafit == "poisson":
+        values = np.exp(eta) - Y * eta
+    elif problem.datafit == "huber":
+        r = np.clip(Y - eta, -problem.delta, problem.delta)
+        values = r * (Y - eta - 0.5 * r)
+    elif problem.datafit == "sqrt":
+        norm, sigma = _root(problem, eta)
+        return norm if norm >= problem.sigma_min else 0.5 * (norm**2 / sigma + sigma)
     else:
         values = -(Y * special.log_softmax(eta, axis=1)).sum(axis=1, keepdims=True)
     return float((problem.s * values).sum())
@@ -245,30 +265,54 @@ def loss_value(problem: Problem, eta: Array) -> float:
 
 def _fitted(problem: Problem, eta: Array) -> tuple[Array, Array]:
     """Fitted means, and their complement 1 - mean without cancellation (logistic only)."""
-    if problem.datafit == "quadratic":
+    if problem.datafit in ("quadratic", "huber", "sqrt"):
         return eta, eta
+    if problem.datafit == "poisson":
+        return np.exp(eta), np.empty(0)
     if problem.datafit == "logistic":
         return special.expit(eta), special.expit(-eta)
     return special.softmax(eta, axis=1), np.empty(0)
 
 
+def _root(problem: Problem, eta: Array) -> tuple[float, float]:
+    """Root of the weighted mean square residual, and the scale sigma that belongs to it."""
+    norm = float(np.sqrt((problem.s * (problem.Y - eta) ** 2).sum()))
+    return norm, max(norm, problem.sigma_min)
+
+
 def working_residual(problem: Problem, eta: Array) -> Array:
-    """y minus fitted mean, (n, K); minus the gradient of the loss before the weights."""
+    """y minus fitted mean, (n, K); minus the gradient of the loss before the weights.
+
+    Clipped at delta for the Huber loss, divided by sigma for the root-mean-square loss.
+    """
     mean, complement = _fitted(problem, eta)
+    if problem.datafit == "huber":
+        return np.clip(problem.Y - eta, -problem.delta, problem.delta)
+    if problem.datafit == "sqrt":
+        sigma = _root(problem, eta)[1]
+        return (problem.Y - eta) / sigma if sigma > 0 else np.zeros_like(eta)
     if problem.datafit == "logistic":
         return problem.Y * complement - (1.0 - problem.Y) * mean
     return problem.Y - mean
 
 
 def fenchel_young_loss(problem: Problem, eta: Array, free_eta: Array, t: float) -> float:
-    """F(eta) + F*(-v) + v'eta for v = t s (y - p~): squared distance or Kullback-Leibler."""
+    """F(eta) + F*(-v) + v'eta for v = t s r~: squared distance or Kullback-Leibler."""
     Y, s = problem.Y, problem.s
+    if problem.datafit in ("huber", "sqrt"):
+        r, u = working_residual(problem, eta), t * working_residual(problem, free_eta)
+        if problem.datafit == "huber":
+            return float((s * (0.5 * (r - u) ** 2 + (Y - eta - r) * (r - u))).sum())
+        sigma = _root(problem, eta)[1]
+        room = max(0.0, 1.0 - float((s * u**2).sum()))
+        near = float((s * (r - u) ** 2).sum())
+        return 0.5 * (sigma * near + (sigma - problem.sigma_min) * room)
     p, p_c = _fitted(problem, eta)
     q, q_c = _fitted(problem, free_eta)
     if problem.datafit == "quadratic":
         return float((0.5 * s * ((Y - p) - t * (Y - q)) ** 2).sum())
     mixed = (1.0 - t) * Y + t * q
-    divergence = special.kl_div(mixed, p)
+    divergence = special.kl_div(mixed, p)  # of masses that need not sum to one
     if problem.datafit == "logistic":
         divergence = divergence + special.kl_div((1.0 - t) * (1.0 - Y) + t * q_c, p_c)
     return float((s * divergence).sum())
@@ -282,6 +326,12 @@ def _hessian_apply(problem: Problem, eta: Array, A: Array) -> Array:
     mean, complement = _fitted(problem, eta)
     if problem.datafit == "logistic":
         return A.T @ (problem.s * mean * complement * A)
+    if problem.datafit == "poisson":
+        return A.T @ (problem.s * mean * A)
+    if problem.datafit == "huber":
+        # Weights that majorise the loss: no row is flat, and every step goes down.
+        size = np.maximum(np.abs(problem.Y - eta), problem.delta)
+        return A.T @ (problem.s * (problem.delta / size) * A)
     H = np.empty((K, m, K, m))
     for k in range(K):
         for other in range(K):
@@ -308,16 +358,21 @@ def refit(problem: Problem, eta: Array, columns: NDArray[np.intp]) -> tuple[Arra
     A = free_directions(problem, columns)
     if A.shape[1] == 0:
         return eta, True
-    if problem.datafit == "quadratic":
+    if problem.datafit in ("quadratic", "sqrt"):
         root = np.sqrt(problem.s)
         for _ in range(2):  # the second pass removes the rounding of the first
             step = np.linalg.lstsq(root * A, root * (problem.Y - eta), rcond=None)[0]
             eta = eta + A @ step
         return eta, True
+    unit = 1.0  # of slopes
+    if problem.datafit in ("poisson", "huber"):
+        unit = float((problem.s * np.abs(problem.Y)).sum()) or 1.0
+    if problem.datafit == "huber":
+        eta = _huber_refit(problem, eta, A)
     loss = loss_value(problem, eta)
     for _ in range(200):
         gradient = -(A.T @ (problem.s * working_residual(problem, eta)))  # (m, K)
-        if np.abs(gradient).max() <= 1e-16:
+        if np.abs(gradient).max() <= 1e-16 * unit:
             break
         H = _hessian_apply(problem, eta, A)
         newton = np.linalg.lstsq(H, -gradient.T.reshape(-1), rcond=1e-13)[0]
@@ -329,7 +384,7 @@ def refit(problem: Problem, eta: Array, columns: NDArray[np.intp]) -> tuple[Arra
             trial_gradient = A.T @ (problem.s * working_residual(problem, trial))
             # Close to the optimum the loss no longer resolves progress, the gradient does.
             if trial_loss < loss or (
-                trial_loss <= loss + 1e-13 * (1.0 + loss)
+                trial_loss <= loss + 1e-13 * (1.0 + abs(loss))
                 and np.abs(trial_gradient).max() < np.abs(gradient).max()
             ):
                 break
@@ -338,4 +393,28 @@ def refit(problem: Problem, eta: Array, columns: NDArray[np.intp]) -> tuple[Arra
             break
         eta, loss = trial, trial_loss
     gradient = A.T @ (problem.s * working_residual(problem, eta))
-    return eta, bool(np.abs(gradient).max() <= 1e-11)
+    return eta, bool(np.abs(gradient).max() <= 1e-11 * unit)
+
+
+def _huber_refit(problem: Problem, eta: Array, A: Array) -> Array:
+    """Minimise the Huber loss over eta + A x by linear programming's neighbour: a small QP.
+
+    The rows beyond delta change with x, so Newton's method alone may run in circles. Here a row
+    beyond delta keeps a thousandth of its curvature, then less, and the loss always falls.
+    """
+    loss = loss_value(problem, eta)
+    flat = 1e-1
+    for _ in range(2000):
+        e = problem.Y - eta
+        gradient = -(A.T @ (problem.s * np.clip(e, -problem.delta, problem.delta)))
+        h = problem.s * np.where(np.abs(e) < problem.delta, 1.0, flat)
+        step = A @ np.linalg.lstsq(A.T @ (h * A), -gradient, rcond=1e-14)[0]
+        slope = -float((problem.s * np.clip(e, -problem.delta, problem.delta) * step).sum())
+        trial = loss_value(problem, eta + step)
+        if trial <= loss + 0.1 * slope and trial < loss:
+            eta, loss, flat = eta + step, trial, max(flat * 0.1, 1e-12)
+        elif flat >= 1.0:
+            break
+        else:
+            flat = min(1.0, 10.0 * flat)
+    return eta

@@ -6,7 +6,8 @@ Every function judges coefficients, wherever they come from, for the problem
     P(b, w) = sum_i s_i l(y_i, eta_i) + sum_j psi_j(w_j),     eta_i = b + o_i + x_i'w,
     psi_j(u) = alpha c_j (rho d_j |u| + (1 - rho)/2 d_j^2 u^2)   for lower_j <= u <= upper_j,
 
-with weights s normalised to sum 1, penalty factors c (0: not penalised, inf: excluded),
+(for one datafit the root of the mean square in place of the sum), with weights s normalised to
+sum 1, penalty factors c (0: not penalised, inf: excluded),
 rho = ``l1_ratio`` and d_j = 1, or with ``standardize`` the weighted 1/n standard deviation of
 column j. The multinomial model has one column of coefficients per class; ``grouped`` replaces
 the sum of |u| over the classes by the Euclidean norm.
@@ -26,8 +27,11 @@ and P(b, w) - D(v) splits into two sums of non-negative terms, because v'eta = v
     gap = [F(eta) + F*(-v) + v'eta] + sum_j [psi_j(w_j) + psi_j*(z_j) - z_j w_j],   z = X'v.
 
 Written like this nothing cancels: with v_i = s_i (y_i - q_i) the first bracket is
-sum_i s_i (eta_i - q_i)^2 / 2 (quadratic) or sum_i s_i KL(q_i || p_i) (logistic, multinomial;
-p the fitted probabilities). The candidates are q = (1 - t) y + t p~, that is v = t v~, with t
+sum_i s_i (eta_i - q_i)^2 / 2 (quadratic) or sum_i s_i KL(q_i || p_i) (logistic, multinomial,
+Poisson; p the fitted means). With e = y - eta it is sum_i s_i [(r_i - u_i)^2 / 2 +
+(e_i - r_i)(r_i - u_i)] (Huber; r = clip(e, -delta, delta), u = v / s) or, with r = e / sigma and
+sigma = max(sigma_min, ||e||_s), sigma ||r - u||_s^2 / 2 + (sigma - sigma_min)(1 - ||u||_s^2) / 2
+(root of the mean square). The candidates are q = (1 - t) y + t p~, that is v = t v~, with t
 minimising the gap; they stay in the domain of F* for t in [0, 1] (quadratic: any t).
 p~ are the fitted values after the intercept and the unpenalised coefficients were refitted
 to machine precision, because the dual is -inf unless their gradients vanish.
@@ -188,6 +192,8 @@ def objective(
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     standardize: bool = False,
+    delta: float = 1.35,
+    sigma_min: float = 0.0,
 ) -> float:
     """Value of the penalised objective.
 
@@ -195,15 +201,17 @@ def objective(
     ----------
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_classes)
-        Real values (quadratic), values in [0, 1] (logistic), labels or rows that sum to 1
-        (multinomial; labels are coded in sorted order).
+        Real values (quadratic, huber, sqrt), values in [0, 1] (logistic), counts >= 0 (poisson),
+        labels or rows that sum to 1 (multinomial; labels are coded in sorted order).
     coef : array-like of shape (n_features,) or (n_classes, n_features)
     intercept : float, array-like of shape (n_classes,) or None
         None: the model has no intercept.
     alpha : float
         Penalty strength, >= 0.
-    datafit : {"quadratic", "logistic", "multinomial"}, default="quadratic"
-        Mean of half the squared error, or mean negative log likelihood.
+    datafit : {"quadratic", "logistic", "multinomial", "poisson", "huber", "sqrt"}, \
+default="quadratic"
+        Mean of half the squared error; mean negative log likelihood (poisson: log link, without
+        log y!); mean of the Huber loss; root of the mean squared error.
     l1_ratio : float, default=1.0
         Share of the L1 term, in [0, 1].
     grouped : bool, default=False
@@ -218,6 +226,11 @@ def objective(
         Added to the linear predictor.
     standardize : bool, default=False
         Let the penalty act on ``coef`` times the weighted 1/n standard deviation of its column.
+    delta : float, default=1.35
+        huber: size of the residual, in units of y, from which the loss is linear. > 0.
+    sigma_min : float, default=0.0
+        sqrt: below this root-mean-square error e, in units of y, the loss is
+        ``e**2 / (2 * sigma_min) + sigma_min / 2``. >= 0.
 
     Returns
     -------
@@ -250,6 +263,8 @@ def objective(
         sample_weight,
         offset,
         standardize,
+        delta,
+        sigma_min,
     )
     if _infeasible(problem, W):
         return float("inf")
@@ -272,13 +287,15 @@ def duality_gap(
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     standardize: bool = False,
+    delta: float = 1.35,
+    sigma_min: float = 0.0,
 ) -> float:
     """Upper bound of ``objective(coef) - min objective``, in units of the objective.
 
     Parameters
     ----------
     X, y, coef, intercept, alpha, datafit, l1_ratio, grouped, penalty_factor, lower, upper, \
-sample_weight, offset, standardize
+sample_weight, offset, standardize, delta, sigma_min
         As in :func:`objective`.
 
     Returns
@@ -320,6 +337,8 @@ sample_weight, offset, standardize
         sample_weight,
         offset,
         standardize,
+        delta,
+        sigma_min,
     )
     if _infeasible(problem, W):
         return float("inf")
@@ -361,13 +380,15 @@ def kkt_violation(
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     standardize: bool = False,
+    delta: float = 1.35,
+    sigma_min: float = 0.0,
 ) -> float:
     """Largest distance of minus the gradient to the subdifferential of the penalty.
 
     Parameters
     ----------
     X, y, coef, intercept, alpha, datafit, l1_ratio, grouped, penalty_factor, lower, upper, \
-sample_weight, offset, standardize
+sample_weight, offset, standardize, delta, sigma_min
         As in :func:`objective`.
 
     Returns
@@ -408,6 +429,8 @@ sample_weight, offset, standardize
         sample_weight,
         offset,
         standardize,
+        delta,
+        sigma_min,
     )
     if _infeasible(problem, W):
         return float("inf")
@@ -447,13 +470,15 @@ def alpha_max(
     offset: ArrayLike | None = None,
     standardize: bool = False,
     fit_intercept: bool = True,
+    delta: float = 1.35,
+    sigma_min: float = 0.0,
 ) -> float:
     """Smallest alpha at which every penalised coefficient is zero.
 
     Parameters
     ----------
     X, y, datafit, l1_ratio, grouped, penalty_factor, lower, upper, sample_weight, offset, \
-standardize
+standardize, delta, sigma_min
         As in :func:`objective`. Below 1e-3 ``l1_ratio`` counts as 1e-3, as in glmnet.
     fit_intercept : bool, default=True
         Whether the model has an intercept.
@@ -494,6 +519,8 @@ standardize
         standardize=standardize,
         fit_intercept=fit_intercept,
         n_classes=None,
+        delta=delta,
+        sigma_min=sigma_min,
     )
     eta = _null_predictor(problem)
     z = np.asarray(problem.X.T @ (problem.s * working_residual(problem, eta)))
@@ -517,15 +544,17 @@ def null_loss(
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     fit_intercept: bool = True,
+    delta: float = 1.35,
+    sigma_min: float = 0.0,
 ) -> float:
     """Loss at zero coefficients, with the best intercept if there is one.
 
     The unit of the tolerances: a solution counts as converged when its gap is at most ``tol``
-    times this value.
+    times this value (poisson: times what it has more than the loss of the saturated model).
 
     Parameters
     ----------
-    y, datafit, sample_weight, offset
+    y, datafit, sample_weight, offset, delta, sigma_min
         As in :func:`objective`.
     fit_intercept : bool, default=True
         Whether the model has an intercept.
@@ -561,6 +590,8 @@ def null_loss(
         standardize=False,
         fit_intercept=fit_intercept,
         n_classes=None,
+        delta=delta,
+        sigma_min=sigma_min,
     )
     return loss_value(problem, _null_predictor(problem))
 
@@ -580,6 +611,8 @@ def _judged(
     sample_weight: ArrayLike | None,
     offset: ArrayLike | None,
     standardize: bool,
+    delta: float,
+    sigma_min: float,
 ) -> tuple[Problem, Array, Array]:
     check_datafit(datafit)
     W, b = coefficients(coef, intercept, datafit, int(np.shape(X)[1]))
@@ -598,6 +631,8 @@ def _judged(
         standardize=standardize,
         fit_intercept=intercept is not None,
         n_classes=W.shape[1] if datafit == "multinomial" else None,
+        delta=delta,
+        sigma_min=sigma_min,
     )
     return problem, W, b
 
@@ -609,7 +644,7 @@ def _predictor(problem: Problem, W: Array, b: Array) -> Array:
 def _null_predictor(problem: Problem) -> Array:
     """eta of the model of intercept and unpenalised coefficients (within their bounds)."""
     eta = problem.offset.copy()
-    if problem.fit_intercept and problem.datafit == "quadratic":
+    if problem.fit_intercept and problem.datafit in ("quadratic", "sqrt"):
         eta = eta + (problem.s * (problem.Y - eta)).sum(axis=0)
     unpenalised = (problem.factor == 0) & ((problem.lower < 0) | (problem.upper > 0))[:, 0]
     columns = np.flatnonzero(unpenalised)
