@@ -304,7 +304,10 @@ def problems(draw, datafit):
         y[0] += 1
     else:
         y = f + rng.standard_t(2, n) + draw(st.sampled_from([0.0, 50.0]))
-        y *= draw(st.sampled_from([1.0, 1e-6, 1e6]))
+        unit = draw(st.sampled_from([1.0, 1e-6, 1e6]))
+        y *= unit
+        if "offset" in options:
+            options["offset"] *= unit
         if datafit == "huber":
             spread = float(np.abs(y - np.median(y)).mean() + 1e-3 * np.abs(y).max())
             options["delta"] = spread * draw(st.sampled_from([0.01, 0.3, 1.5, 100.0]))

@@ -251,7 +251,7 @@ def loss_value(problem: Problem, eta: Array) -> float:
         # log(1 + e^eta) - y eta, written so that large |eta| does not cancel.
         values = Y * np.logaddexp(0.0, -eta) + (1.0 - Y) * np.logaddexp(0.0, eta)
     elif problem.datafit == "poisson":
-        values = np.exp(eta) - Y * eta
+        values = _exp(eta) - Y * eta
     elif problem.datafit == "huber":
         r = np.clip(Y - eta, -problem.delta, problem.delta)
         values = r * (Y - eta - 0.5 * r)
@@ -268,10 +268,15 @@ def _fitted(problem: Problem, eta: Array) -> tuple[Array, Array]:
     if problem.datafit in ("quadratic", "huber", "sqrt"):
         return eta, eta
     if problem.datafit == "poisson":
-        return np.exp(eta), np.empty(0)
+        return _exp(eta), np.empty(0)
     if problem.datafit == "logistic":
         return special.expit(eta), special.expit(-eta)
     return special.softmax(eta, axis=1), np.empty(0)
+
+
+def _exp(eta: Array) -> Array:
+    with np.errstate(over="ignore"):  # a trial step too far has an infinite loss
+        return np.exp(eta)
 
 
 def _root(problem: Problem, eta: Array) -> tuple[float, float]:
