@@ -35,6 +35,9 @@ _SOLVED: dict[str, tuple[str, ...]] = {
     "quadratic": ("l1", "elastic_net", "group", "sparse_group"),
     "logistic": ("l1", "elastic_net", "group", "sparse_group"),
     "multinomial": ("l1", "elastic_net", "group", "sparse_group"),
+    "poisson": ("l1", "elastic_net", "group", "sparse_group"),
+    "huber": ("l1", "elastic_net", "group", "sparse_group"),
+    "sqrt": ("l1", "elastic_net", "group", "sparse_group"),
 }
 _NOT_YET = "there is no kernel for this pair"
 #: Why a pair is refused; pairs that are not here are solved.
