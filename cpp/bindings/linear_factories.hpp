@@ -24,6 +24,7 @@
 #include "taut/design/dense.hpp"
 #include "taut/penalty/elastic_net.hpp"
 #include "taut/penalty/group_elastic_net.hpp"
+#include "taut/penalty/nonconvex.hpp"
 #include "taut/penalty/sparse_group.hpp"
 #include "taut/solver/path.hpp"
 
@@ -175,6 +176,17 @@ inline penalty::Blocks make_blocks(const py::object& groups, Index features) {
   return {label, count};
 }
 
+struct NonconvexName {
+  const char* name;
+  penalty::Shape shape;
+};
+
+inline constexpr NonconvexName k_nonconvex[] = {{"mcp", penalty::Shape::mcp},
+                                                {"scad", penalty::Shape::scad},
+                                                {"cel0", penalty::Shape::cel0},
+                                                {"l0", penalty::Shape::l0},
+                                                {"lq", penalty::Shape::lq}};
+
 inline std::unique_ptr<penalty::Penalty> make_penalty(const std::string& name,
                                                       const PenaltySpec& spec) {
   const Index p = spec.features;
@@ -210,7 +222,15 @@ inline std::unique_ptr<penalty::Penalty> make_penalty(const std::string& name,
     return std::make_unique<penalty::SparseGroup>(spec.outputs, spec.l1_ratio, std::move(rules),
                                                   std::move(blocks));
   }
-  for (const char* known : {"mcp", "scad", "l0", "cel0", "lq", "fused"}) {
+  for (const NonconvexName& known : k_nonconvex) {
+    if (name != known.name) continue;
+    return std::make_unique<penalty::Nonconvex>(
+        spec.outputs, known.shape, known.shape == penalty::Shape::lq ? spec.exponent : spec.gamma,
+        penalty::FeatureRules{to_vector(spec.factor, "penalty_factor", p),
+                              to_vector(spec.lower, "lower", p),
+                              to_vector(spec.upper, "upper", p)});
+  }
+  for (const char* known : {"fused"}) {
     if (name == known) throw py::value_error("penalty='" + name + "' is not supported.");
   }
   throw py::value_error(
@@ -224,7 +244,11 @@ inline solver::Route route_of(const std::string& name) {
   if (name == "auto") return solver::Route::automatic;
   if (name == "gram") return solver::Route::gram;
   if (name == "naive") return solver::Route::naive;
-  throw py::value_error("solver must be 'auto', 'gram' or 'naive', got '" + name + "'.");
+  if (name == "fista") return solver::Route::fista;
+  if (name == "ag") return solver::Route::accelerated_gradient;
+  if (name == "pncg") return solver::Route::conjugate_gradient;
+  throw py::value_error("solver must be 'auto', 'gram', 'naive', 'fista', 'ag' or 'pncg', got '" +
+                        name + "'.");
 }
 
 }  // namespace taut::bindings

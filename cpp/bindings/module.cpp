@@ -8,6 +8,7 @@ namespace py = pybind11;
 // One function per file bind_*.cpp.
 void bind_core(py::module_& m);
 void bind_linear(py::module_& m);
+void bind_prox(py::module_& m);
 
 // Kernels have no mutable globals, so the module asks for no GIL of its own. Untested on a
 // free-threaded interpreter.
@@ -18,4 +19,5 @@ PYBIND11_MODULE(TAUT_MODULE_NAME, m, py::mod_gil_not_used()) {
 
   bind_core(m);
   bind_linear(m);
+  bind_prox(m);
 }

@@ -74,6 +74,7 @@ _SUBPACKAGES = frozenset(
         "model_selection",
         "penalties",
         "plotting",
+        "prox",
         "screening",
         "testing",
         "typing",

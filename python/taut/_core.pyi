@@ -58,3 +58,22 @@ def fit_path(
     n_threads: int = 1,
     callback: Callable[[ProgressInfo], object] | None = None,
 ) -> dict[str, Any]: ...
+
+# prox
+def prox(
+    x: NDArray[np.float64],
+    penalty: str,
+    *,
+    alpha: NDArray[np.float64],
+    gamma: NDArray[np.float64],
+    step: NDArray[np.float64],
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+) -> NDArray[np.float64]: ...
+def penalty_values(
+    x: NDArray[np.float64],
+    penalty: str,
+    *,
+    alpha: NDArray[np.float64],
+    gamma: NDArray[np.float64],
+) -> NDArray[np.float64]: ...

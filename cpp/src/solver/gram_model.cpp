@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "taut/penalty/folded.hpp"
 #include "taut/solver/active_set_qp.hpp"
 #include "taut/solver/group_qp.hpp"
+#include "taut/solver/separable_qp.hpp"
 
 namespace taut::solver {
 
@@ -32,8 +34,10 @@ void GramModel::clear() {
 std::unique_ptr<GramModel> make_gram_model(const penalty::Penalty& penalty, Index outputs) {
   penalty::Piece piece;
   penalty::BlockNorm norm;
+  penalty::Folded folded;
   if (penalty.as_piece(0, piece)) return std::make_unique<ActiveSetQP>();
   if (penalty.as_norm(0, norm)) return std::make_unique<GroupQP>(outputs);
+  if (penalty.as_folded(0, folded)) return std::make_unique<SeparableQP>();
   return nullptr;
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 
 #include "taut/core/views.hpp"
 #include "taut/datafit/sqrt_quadratic.hpp"
@@ -14,6 +15,7 @@
 #include "taut/design/standardized.hpp"
 #include "taut/linalg/kernels.hpp"
 #include "taut/solver/automatic_quadratic.hpp"
+#include "taut/solver/first_order.hpp"
 #include "taut/solver/gradient_bounds.hpp"
 #include "taut/solver/gram_quadratic.hpp"
 #include "taut/solver/inner_solver.hpp"
@@ -249,12 +251,30 @@ class Driver {
   Index rounds_ = 0;
 };
 
+/// The first-order method that a route names; false for the other routes.
+bool first_order(Route route, Method& method) {
+  if (route == Route::fista) method = Method::fista;
+  if (route == Route::accelerated_gradient) method = Method::accelerated_gradient;
+  if (route == Route::conjugate_gradient) method = Method::conjugate_gradient;
+  return route == Route::fista || route == Route::accelerated_gradient ||
+         route == Route::conjugate_gradient;
+}
+
 std::unique_ptr<InnerSolver> make_inner(const Problem& problem, penalty::Penalty& penalty,
                                         const PathOptions& options) {
   if (dynamic_cast<const datafit::SqrtQuadratic*>(&problem.datafit)) {
+    if (!penalty.has_dual()) {
+      throw std::invalid_argument(
+          "the root of the mean square goes with penalties that grow in proportion to alpha.");
+    }
     return std::make_unique<ScaledLasso>(problem, penalty, [&](const Problem& least_squares) {
       return make_inner(least_squares, penalty, options);
     });
+  }
+  Method method;
+  if (first_order(options.route, method)) {
+    if (const char* why = FirstOrder::refusal(problem, method)) throw std::invalid_argument(why);
+    return std::make_unique<FirstOrder>(problem, method);
   }
   if (!problem.datafit.is_quadratic()) {
     return std::make_unique<ProxNewton>(problem, options.route == Route::naive);

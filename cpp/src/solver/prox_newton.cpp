@@ -7,12 +7,18 @@
 
 #include "taut/core/parallel.hpp"
 #include "taut/linalg/kernels.hpp"
+#include "taut/penalty/folded.hpp"
 
 namespace taut::solver {
 namespace {
 
 constexpr double k_armijo = 1e-4;
 constexpr int k_halvings = 30;
+/// Nonconvex penalties: how often, and by how much, a model is damped until its step pays, and steps
+/// that may pass without the violation falling (a feature that leaves or enters makes it rise).
+constexpr int k_dampings = 20;
+constexpr double k_damping = 4.0;
+constexpr int k_patience = 20;
 /// Rounding of an objective summed over n rows is about this times (25 + sqrt n), relative: smaller
 /// changes say nothing, and the step, which comes from exact gradients, knows better.
 constexpr double k_rounding = 4e-16;
@@ -24,6 +30,7 @@ constexpr int k_polish_steps = 50;
 constexpr double k_ridge = 1e-9;
 /// Zero coefficients whose gradient is within this share of the threshold join a new model.
 constexpr double k_near = 0.9;
+constexpr double k_jump_near = 0.5;
 /// Each model is solved to this share of the violation it starts from.
 constexpr double k_model_accuracy = 0.02;
 /// A new Hessian must contract better than this, or a fresh one is made at once.
@@ -265,11 +272,17 @@ bool ProxNewton::select(const Iterate& at, bool rebuild) {
   } else {
     // By output, so that a new model's blocks h_kl are contiguous.
     penalty::Piece e;
+    penalty::Folded f;
     for (Index k = 0; k < K; ++k) {
       for (Index c = 0; c < count(); ++c) {
         const Index j = features_[at_(c)];
         if (in_model_[at_(c * K + k)]) continue;
-        penalty.as_piece(j, e);
+        if (!penalty.as_piece(j, e)) {
+          penalty.as_folded(j, f);
+          e = {penalty.threshold(j), 0.0, f.lower, f.upper};
+          // The threshold speaks of a bound of the curvature, the model has the curvature itself.
+          if (f.jumps()) e.l1 *= rebuild ? k_jump_near : 1.0;
+        }
         if (e.lower == 0.0 && e.upper == 0.0) continue;
         const double b = at.coef[at_(j * K + k)], g = grad_[at_(c * K + k)];
         e.l1 *= near;
@@ -298,7 +311,6 @@ bool ProxNewton::select(const Iterate& at, bool rebuild) {
 ProxNewton::Step ProxNewton::model_step(Iterate& at, bool rebuild, double violation,
                                         Index max_rounds) {
   const Index K = width();
-  GramModel& qp = *model_;
   Step step;
   step.complete = !select(at, rebuild);
   const std::vector<Coordinate>& coordinates = hessian_.coordinates();
@@ -310,11 +322,29 @@ ProxNewton::Step ProxNewton::model_step(Iterate& at, bool rebuild, double violat
   for (Index a = 0; a < m; ++a) {
     const Coordinate& c = coordinates[at_(a)];
     model_grad_[at_(a)] = grad_[at_(slot_[at_(c.feature)] * K + c.output)];
+  }
+  hessian_.eliminate(grad0_.data(), model_grad_.data());
+  step.moved = scaled_step(at, step, violation, max_rounds);
+  // Along a straight line a nonconvex penalty may rise before it falls, so a step that fails is not
+  // shortened but found anew in a model of larger curvature, which majorises in the end.
+  for (int times = 0; !step.moved && !problem_.penalty.has_dual() && times < k_dampings; ++times) {
+    curvature_scale_ *= k_damping;
+    step.moved = scaled_step(at, step, violation, max_rounds);
+  }
+  return step;
+}
+
+/// The step of a model whose curvature is curvature_scale_ times the Gram's.
+bool ProxNewton::scaled_step(Iterate& at, Step& step, double violation, Index max_rounds) {
+  const Index K = width(), m = hessian_.size();
+  GramModel& qp = *model_;
+  const std::vector<Coordinate>& coordinates = hessian_.coordinates();
+  for (Index a = 0; a < m; ++a) {
+    const Coordinate& c = coordinates[at_(a)];
     qp.w(a) = at.coef[at_(c.feature * K + c.output)];
     change_[at_(a)] = qp.w(a);
   }
-  hessian_.eliminate(grad0_.data(), model_grad_.data());
-  // The Hessian in use is curvature_scale_ * G; the Gram stays as it is and all else is divided.
+  // The Gram stays as it is and all else is divided.
   const double inverse_scale = 1.0 / curvature_scale_;
   for (Index a = 0; a < m; ++a) qp.q(a) = -inverse_scale * model_grad_[at_(a)];
   qp.load(problem_.penalty, coordinates.data(), curvature_scale_);
@@ -331,8 +361,7 @@ ProxNewton::Step ProxNewton::model_step(Iterate& at, bool rebuild, double violat
   for (double& g : grad0_) g *= inverse_scale;
   hessian_.intercept_step(grad0_.data(), change_.data(), change0_.data());
   for (double& g : grad0_) g *= curvature_scale_;
-  step.moved = line_search(at, step, coordinates);
-  return step;
+  return line_search(at, step, coordinates);
 }
 
 /// The model without a Gram, its Hessian being diag(h) for every output alike: exact for one output,
@@ -355,7 +384,9 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
     for (Index i = 0; i < n; ++i) h[at_(i)] = std::max(h[at_(i)], total[at_(i)]);
   }
   const double* s = Z.weights();
-  for (Index i = 0; i < n; ++i) h[at_(i)] = std::max(h[at_(i)] + damping_ * s[i], 1e-12 * s[i]);
+  for (Index i = 0; i < n; ++i) {
+    h[at_(i)] = naive_scale_ * std::max(h[at_(i)] + damping_ * s[i], 1e-12 * s[i]);
+  }
   const double sum_h = linalg::sum(h.data(), n);
 
   // Features that can move, and the blocks they make up.
@@ -484,6 +515,9 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
   }
   Step step;
   step.moved = line_search(at, step, coordinates);
+  if (!problem_.penalty.has_dual()) {
+    naive_scale_ = step.moved ? std::max(1.0, naive_scale_ / k_damping) : k_damping * naive_scale_;
+  }
   return step;
 }
 
@@ -593,8 +627,9 @@ bool ProxNewton::line_search(Iterate& at, Step& step, const std::vector<Coordina
   const double descent = slope + penalty_at(1.0) - penalty_before;
   const double noise = rounding(n) * (std::abs(value_) + penalty_before);
 
+  const int halvings = problem_.penalty.has_dual() ? k_halvings : 0;
   double t = 1.0;
-  for (int halving = 0; halving <= k_halvings; ++halving, t *= 0.5) {
+  for (int halving = 0; halving <= halvings; ++halving, t *= 0.5) {
     for (Index i = 0; i < n * K; ++i) {
       trial_eta_[at_(i)] = at.eta[at_(i)] + t * direction_[at_(i)];
     }
@@ -704,7 +739,8 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
     const bool dual = problem_.penalty.has_dual();
     const double scale = dual ? std::max(size(at), 1e-300) : 1.0;
     const double expected = (dual ? gap_ratio_ : 1.0) * worst * scale;
-    const bool last = report.iterations >= max_iter || stalls >= 3 || count() == 0;
+    const bool last =
+        report.iterations >= max_iter || stalls >= (dual ? 3 : k_patience) || count() == 0;
     if ((dual ? 0.7 : 1.0) * expected <= target || last) {
       if (problem_.fit_intercept && intercept_slope() > slope_limit_) {
         const double slope = intercept_slope();

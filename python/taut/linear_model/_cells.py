@@ -29,14 +29,16 @@ from taut.penalties import (
     as_penalty,
 )
 
-SOLVERS = ("auto", "gram", "naive")
+SOLVERS = ("auto", "gram", "naive", "fista", "ag", "pncg")
+
+_NONCONVEX = ("mcp", "scad", "l0", "cel0", "lq")
 
 _SOLVED: dict[str, tuple[str, ...]] = {
-    "quadratic": ("l1", "elastic_net", "group", "sparse_group"),
-    "logistic": ("l1", "elastic_net", "group", "sparse_group"),
-    "multinomial": ("l1", "elastic_net", "group", "sparse_group"),
-    "poisson": ("l1", "elastic_net", "group", "sparse_group"),
-    "huber": ("l1", "elastic_net", "group", "sparse_group"),
+    "quadratic": ("l1", "elastic_net", "group", "sparse_group", *_NONCONVEX),
+    "logistic": ("l1", "elastic_net", "group", "sparse_group", *_NONCONVEX),
+    "multinomial": ("l1", "elastic_net", "group", "sparse_group", *_NONCONVEX),
+    "poisson": ("l1", "elastic_net", "group", "sparse_group", "mcp", "scad"),
+    "huber": ("l1", "elastic_net", "group", "sparse_group", *_NONCONVEX),
     "sqrt": ("l1", "elastic_net", "group", "sparse_group"),
 }
 _NOT_YET = "there is no kernel for this pair"
@@ -46,6 +48,15 @@ _REFUSED: dict[tuple[str, str], str] = {
     for datafit in DATAFITS
     for penalty in PENALTIES
     if penalty not in _SOLVED.get(datafit, ())
+}
+_REFUSED |= {
+    ("poisson", penalty): "its solutions are fixed points of steps as long as the curvature of the "
+    "datafit allows, and that of Poisson has no bound"
+    for penalty in ("l0", "cel0", "lq")
+} | {
+    ("sqrt", penalty): "the square root is solved as least squares of another alpha, which needs a "
+    "penalty that grows in proportion to alpha"
+    for penalty in _NONCONVEX
 }
 
 

@@ -9,6 +9,8 @@
 
 namespace taut::penalty {
 
+struct Folded;
+
 /// alpha_max of a penalty that is (nearly) all ridge is infinite; like glmnet we let it end here.
 inline constexpr double k_least_l1_ratio = 1e-3;
 
@@ -112,6 +114,11 @@ class Penalty {
   /// Fills `norm` if block b is of that form.
   virtual bool as_norm(Index b, BlockNorm& norm) const {
     (void)b, (void)norm;
+    return false;
+  }
+  /// Fills `folded` if block b is width(b) equal coordinates of that form.
+  virtual bool as_folded(Index b, Folded& folded) const {
+    (void)b, (void)folded;
     return false;
   }
   /// True if the penalty is a sum over single coefficients, so that prox() acts on each by itself.

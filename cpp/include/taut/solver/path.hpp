@@ -15,6 +15,9 @@ enum class Route {
   automatic,  ///< Gram while it pays, else naive
   gram,       ///< Gram matrix of the candidates, coordinate descent and active-set Newton
   naive,      ///< coordinate descent on the residual; any penalty, any size
+  fista,      ///< first-order methods (solver/first_order.hpp): products with X and X' only
+  accelerated_gradient,
+  conjugate_gradient,
 };
 
 struct PathOptions {

@@ -60,6 +60,7 @@ class ProxNewton final : public InnerSolver {
 
   Step model_step(Iterate& at, bool rebuild, double violation, Index max_rounds);
   bool select(const Iterate& at, bool rebuild);
+  bool scaled_step(Iterate& at, Step& step, double violation, Index max_rounds);
   Step naive_step(Iterate& at, double violation);
   Index model_size(const Iterate& at) const;
   bool line_search(Iterate& at, Step& step, const std::vector<Coordinate>& coordinates);
@@ -91,6 +92,7 @@ class ProxNewton final : public InnerSolver {
   double gap_ratio_ = 0.5;          ///< gap / (violation * sum |b|), as last seen
   double build_work_ = 0.0;
   double curvature_scale_ = 1.0;  ///< the Hessian in use is this times the Gram
+  double naive_scale_ = 1.0;      ///< the same of a model without a Gram
   double path_scale_ = 1.0;       ///< the same, as the last first step along the path found it
   double damping_ = 0.0;          ///< share of s by which the next Hessian is raised
   double alpha_ = -1.0;           ///< penalty strength of the last solve
