@@ -243,7 +243,10 @@ bool Composite::smooth_rows(const std::vector<double>& x, std::vector<char>& in)
         !problem_.penalty.as_norm(block, norm)) {
       known = false;
     }
-    const bool free = problem_.penalty.is_free(block), alone = problem_.penalty.is_separable();
+    const bool free = problem_.penalty.is_free(block);
+    // Inside a block that is not zero, a share of L1 has kinks of its own.
+    const bool alone = problem_.penalty.is_separable() ||
+                       (problem_.penalty.as_norm(block, norm) && norm.lasso > 0.0);
     const bool any = free || std::any_of(u, u + width, [](double v) { return v != 0.0; });
     for (Index k = 0; k < width; ++k) {
       in[at_(c * outputs_ + k)] = alone ? free || u[k] != 0.0 : any;
@@ -255,13 +258,15 @@ bool Composite::smooth_rows(const std::vector<double>& x, std::vector<char>& in)
 
 bool Composite::has_kink(Index i) const {
   if (i >= size_) return false;
-  const Index j = list_[at_(i / outputs_)];
+  const Index block = problem_.penalty.blocks().of(list_[at_(i / outputs_)]);
   penalty::Piece piece;
+  penalty::BlockNorm norm;
   if (!folded_.empty()) {
     const Folded& f = folded_[at_(i / outputs_)];
     return f.alpha > 0.0 && f.shape != Shape::l0;
   }
-  return problem_.penalty.as_piece(problem_.penalty.blocks().of(j), piece) && piece.l1 > 0.0;
+  if (problem_.penalty.as_piece(block, piece)) return piece.l1 > 0.0;
+  return problem_.penalty.as_norm(block, norm) && norm.lasso > 0.0;
 }
 
 void Composite::add_kink_gradient(const std::vector<double>& x, const std::vector<char>& in,
@@ -285,11 +290,12 @@ void Composite::add_kink_gradient(const std::vector<double>& x, const std::vecto
         if (!in[at_(first + k)]) continue;
         g[at_(first + k)] += piece.l1 * sign(u[k]) + piece.l2 * u[k];
       }
-    } else if (in[at_(first)] && problem_.penalty.as_norm(block, norm)) {
+    } else if (problem_.penalty.as_norm(block, norm)) {
       double size = 0.0;
       for (Index k = 0; k < width; ++k) size += u[k] * u[k];
       size = std::sqrt(size);
       for (Index k = 0; k < width; ++k) {
+        if (!in[at_(first + k)]) continue;
         g[at_(first + k)] += norm.lasso * sign(u[k]) + norm.ridge * u[k] +
                              (size > 0.0 ? norm.norm * u[k] / size : 0.0);
       }
