@@ -76,6 +76,7 @@ _SUBPACKAGES = frozenset(
         "plotting",
         "prox",
         "screening",
+        "survival",
         "testing",
         "typing",
     }

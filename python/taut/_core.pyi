@@ -77,3 +77,110 @@ def penalty_values(
     alpha: NDArray[np.float64],
     gamma: NDArray[np.float64],
 ) -> NDArray[np.float64]: ...
+# survival
+_Flags: TypeAlias = NDArray[np.uint8]
+_Codes: TypeAlias = NDArray[np.int32] | None
+_Float: TypeAlias = NDArray[np.float64]
+_Ptr: TypeAlias = NDArray[np.intp]
+
+def survival_inspect(time: _Float, n_threads: int = 1) -> tuple[bool, int, float, float]: ...
+def survival_fit(
+    time: _Float,
+    event: _Flags,
+    entry: _Vector = None,
+    weight: _Vector = None,
+    group: _Codes = None,
+    n_groups: int = 1,
+    ulps: int = 4,
+    entry_rows: bool = False,
+    estimator: str = "km",
+    conf_type: str = "log-log",
+    z: float = 1.959963984540054,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> dict[str, Any]: ...
+def survival_curve(
+    time: _Float,
+    n_at_risk: _Float,
+    n_event: _Float,
+    n_tied: _Vector,
+    group_ptr: _Ptr,
+    estimator: str,
+    hazard: bool,
+    n_threads: int = 1,
+) -> tuple[_Float, _Float]: ...
+def survival_limits(
+    survival: _Float,
+    std_err: _Float,
+    lower_scale: _Vector,
+    conf_type: str,
+    z: float,
+    n_threads: int = 1,
+) -> tuple[_Float, _Float]: ...
+def survival_jackknife(
+    time: _Float,
+    n_at_risk: _Float,
+    n_event: _Float,
+    n_tied: _Vector,
+    group_ptr: _Ptr,
+    estimator: str,
+    record_time: _Float,
+    event: _Flags,
+    entry: _Vector,
+    weight: _Vector,
+    group: _Codes,
+) -> _Float: ...
+def survival_quantiles(time: _Float, curve: _Float, group_ptr: _Ptr, probs: _Float) -> _Float: ...
+def survival_lookup(
+    time: _Float, curve: _Float, group_ptr: _Ptr, before: float, times: _Float
+) -> _Float: ...
+def survival_restricted_mean(
+    time: _Float,
+    n_at_risk: _Float,
+    n_event: _Float,
+    group_ptr: _Ptr,
+    survival: _Float,
+    tau: float,
+) -> tuple[_Float, _Float]: ...
+def survival_merge(a: tuple[Any, ...], b: tuple[Any, ...]) -> dict[str, Any]: ...
+def survival_at_risk(table: tuple[Any, ...]) -> _Float: ...
+def logrank(
+    time: _Float,
+    event: _Flags,
+    entry: _Vector,
+    weight: _Vector,
+    group: _Codes,
+    n_groups: int,
+    stratum: _Codes,
+    n_strata: int,
+    weights: str,
+    rho: float,
+    gamma: float,
+    ulps: int = 4,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> dict[str, Any]: ...
+def logrank_tables(
+    tables: list[tuple[Any, ...]], weights: str, rho: float, gamma: float
+) -> dict[str, Any]: ...
+def concordance(
+    time: _Float,
+    event: _Flags,
+    entry: _Vector,
+    weight: _Vector,
+    score: _Float,
+    time_weight: str,
+    tau: float | None,
+    left_limit: bool,
+    ulps: int = 4,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> dict[str, float]: ...
+def cox_fit(
+    data: dict[str, Any],
+    tol: float,
+    max_iter: int,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> dict[str, Any]: ...
+def cox_residuals(data: dict[str, Any], coef: _Float) -> dict[str, Any]: ...
+def cox_scaled(data: dict[str, Any], coef: _Float, row_scale: _Float) -> tuple[_Float, _Float]: ...

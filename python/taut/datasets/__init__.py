@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from taut.datasets._plans import make_plan_market
 from taut.datasets._real import load_example
+from taut.datasets._survival import load_lung
 from taut.datasets._synthetic import make_sparse_classification, make_sparse_regression
 
 __all__ = [
     "load_example",
+    "load_lung",
     "make_plan_market",
     "make_sparse_classification",
     "make_sparse_regression",

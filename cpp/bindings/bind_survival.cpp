@@ -1,0 +1,582 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "array.hpp"
+#include "monitor.hpp"
+#include "taut/survival/concordance.hpp"
+#include "taut/survival/cox.hpp"
+#include "taut/survival/curve.hpp"
+#include "taut/survival/event_table.hpp"
+#include "taut/survival/logrank.hpp"
+
+namespace taut::bindings {
+namespace {
+
+using survival::Buffer;
+using survival::Estimator;
+using survival::EventTable;
+using survival::LimitType;
+using survival::Records;
+using survival::TableView;
+
+py::array_t<double> own(Buffer<double>&& buffer) {
+  auto owned = std::make_unique<Buffer<double>>(std::move(buffer));
+  double* data = owned->data();
+  const Index size = owned->size();
+  if (size == 0) return py::array_t<double>(0);
+  const py::capsule base(owned.get(), [](void* p) { delete static_cast<Buffer<double>*>(p); });
+  owned.release();
+  return py::array_t<double>(std::vector<py::ssize_t>{size}, data, base);
+}
+
+py::object own_or_none(Buffer<double>&& buffer, bool there) {
+  if (!there) return py::none();
+  return own(std::move(buffer));
+}
+
+py::array_t<Index> own(const std::vector<Index>& values) {
+  return py::array_t<Index>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
+Estimator estimator_of(const std::string& name) {
+  if (name == "km") return Estimator::kaplan_meier;
+  if (name == "nelson-aalen") return Estimator::nelson_aalen;
+  if (name == "fleming-harrington") return Estimator::fleming_harrington;
+  throw py::value_error("estimator must be 'km', 'nelson-aalen' or 'fleming-harrington', got '" +
+                        name + "'.");
+}
+
+LimitType limits_of(const std::string& name) {
+  if (name == "plain") return LimitType::plain;
+  if (name == "log") return LimitType::log;
+  if (name == "log-log") return LimitType::log_log;
+  if (name == "logit") return LimitType::logit;
+  if (name == "arcsin") return LimitType::arcsin;
+  throw py::value_error("conf_type must be 'plain', 'log', 'log-log', 'logit' or 'arcsin', got '" +
+                        name + "'.");
+}
+
+Records records_of(const py::object& time, const py::object& event, const py::object& entry,
+                   const py::object& weight, const py::object& group, Index n_groups) {
+  Records r;
+  const VecView<double> t = vec_view<double>(time, "time");
+  r.n = t.size;
+  if (r.n == 0) throw py::value_error("time must not be empty.");
+  r.time = t.data;
+  r.event = vec_view<std::uint8_t>(event, "event", r.n).data;
+  r.entry = optional_vec_view<double>(entry, "entry", r.n).data;
+  r.weight = optional_vec_view<double>(weight, "sample_weight", r.n).data;
+  r.group = optional_vec_view<std::int32_t>(group, "group", r.n).data;
+  r.n_groups = r.group ? n_groups : 1;
+  for (Index i = 0; r.group && i < r.n; ++i) {
+    if (r.group[i] < 0 || r.group[i] >= n_groups) {
+      throw py::value_error("group must lie in 0 .. " + std::to_string(n_groups - 1) + ".");
+    }
+  }
+  return r;
+}
+
+TableView table_of(const py::object& time, const py::object& n_at_risk, const py::object& n_event,
+                   const py::object& n_tied, const py::object& group_ptr) {
+  TableView table;
+  const VecView<Index> ptr = vec_view<Index>(group_ptr, "group_ptr");
+  const VecView<double> t = vec_view<double>(time, "time");
+  if (ptr.size < 2 || ptr.data[0] != 0 || ptr.data[ptr.size - 1] != t.size) {
+    throw py::value_error("group_ptr must rise from 0 to the number of rows.");
+  }
+  for (Index g = 1; g < ptr.size; ++g) {
+    if (ptr.data[g] < ptr.data[g - 1]) throw py::value_error("group_ptr must rise.");
+  }
+  table.time = t.data;
+  table.n_at_risk = vec_view<double>(n_at_risk, "n_at_risk", t.size).data;
+  table.n_event = vec_view<double>(n_event, "n_event", t.size).data;
+  table.n_tied = optional_vec_view<double>(n_tied, "n_tied", t.size).data;
+  table.group_ptr = ptr.data;
+  table.n_groups = ptr.size - 1;
+  return table;
+}
+
+py::tuple inspect(const py::object& time, int n_threads) {
+  const VecView<double> t = vec_view<double>(time, "time");
+  survival::Inspection seen;
+  {
+    py::gil_scoped_release release;
+    if (t.size > 0) seen = survival::inspect(t.data, t.size, n_threads);
+  }
+  return py::make_tuple(seen.finite, seen.bad, seen.low, seen.high);
+}
+
+py::dict table_dict(EventTable&& table) {
+  py::dict out;
+  const bool entry = !table.n_enter.empty(), tied = !table.n_tied.empty();
+  out["time"] = own(std::move(table.time));
+  out["n_at_risk"] = own(std::move(table.n_at_risk));
+  out["n_event"] = own(std::move(table.n_event));
+  out["n_censor"] = own(std::move(table.n_censor));
+  out["n_enter"] = own_or_none(std::move(table.n_enter), entry);
+  out["n_tied"] = own_or_none(std::move(table.n_tied), tied);
+  out["group_ptr"] = own(table.group_ptr);
+  out["consistent"] = table.consistent;
+  return out;
+}
+
+/// Table, curve and limits in one call; without limits if conf_type is empty.
+py::dict survival_fit(const py::object& time, const py::object& event, const py::object& entry,
+                      const py::object& weight, const py::object& group, Index n_groups, int ulps,
+                      bool entry_rows, const std::string& estimator, const std::string& conf_type,
+                      double z, int n_threads, const py::object& callback) {
+  const Records records = records_of(time, event, entry, weight, group, n_groups);
+  if (ulps < 0) throw py::value_error("ulps must be >= 0, got " + std::to_string(ulps) + ".");
+  const bool curve = !estimator.empty(), limits = curve && !conf_type.empty();
+  const Estimator kind = curve ? estimator_of(estimator) : Estimator::kaplan_meier;
+  const LimitType type = limits ? limits_of(conf_type) : LimitType::log_log;
+  PyMonitor monitor{callback};
+  EventTable table;
+  Buffer<double> s, se, lower, upper;
+  {
+    py::gil_scoped_release release;
+    table = survival::build_table(records, ulps, entry_rows, n_threads, monitor);
+    const Index rows = table.time.size();
+    if (curve) {
+      s = Buffer<double>(rows);
+      se = Buffer<double>(rows);
+      const TableView view{table.time.data(),      table.n_at_risk.data(),
+                           table.n_event.data(),   table.n_tied.data(),
+                           table.group_ptr.data(), static_cast<Index>(table.group_ptr.size()) - 1};
+      survival::survival_curve(view, kind, s.data(), se.data(), n_threads);
+      monitor.poll({});
+    }
+    if (limits) {
+      lower = Buffer<double>(rows);
+      upper = Buffer<double>(rows);
+      survival::confidence_limits(s.data(), se.data(), nullptr, rows, type, z, lower.data(),
+                                  upper.data(), n_threads);
+    }
+  }
+  py::dict out = table_dict(std::move(table));
+  if (curve) {
+    out["survival"] = own(std::move(s));
+    out["std_err"] = own(std::move(se));
+  }
+  if (limits) {
+    out["lower"] = own(std::move(lower));
+    out["upper"] = own(std::move(upper));
+  }
+  return out;
+}
+
+py::tuple survival_curve(const py::object& time, const py::object& n_at_risk,
+                         const py::object& n_event, const py::object& n_tied,
+                         const py::object& group_ptr, const std::string& estimator, bool hazard,
+                         int n_threads) {
+  const TableView table = table_of(time, n_at_risk, n_event, n_tied, group_ptr);
+  const Estimator kind = estimator_of(estimator);
+  Buffer<double> value(table.rows()), se(table.rows());
+  {
+    py::gil_scoped_release release;
+    if (hazard) {
+      survival::cumulative_hazard(table, kind, value.data(), se.data(), n_threads);
+    } else {
+      survival::survival_curve(table, kind, value.data(), se.data(), n_threads);
+    }
+  }
+  return py::make_tuple(own(std::move(value)), own(std::move(se)));
+}
+
+py::tuple confidence_limits(const py::object& curve, const py::object& std_err,
+                            const py::object& lower_scale, const std::string& conf_type, double z,
+                            int n_threads) {
+  const VecView<double> s = vec_view<double>(curve, "survival");
+  const VecView<double> se = vec_view<double>(std_err, "std_err", s.size);
+  const VecView<double> scale = optional_vec_view<double>(lower_scale, "lower_scale", s.size);
+  const LimitType type = limits_of(conf_type);
+  Buffer<double> lower(s.size), upper(s.size);
+  {
+    py::gil_scoped_release release;
+    survival::confidence_limits(s.data, se.data, scale.data, s.size, type, z, lower.data(),
+                                upper.data(), n_threads);
+  }
+  return py::make_tuple(own(std::move(lower)), own(std::move(upper)));
+}
+
+py::array_t<double> jackknife(const py::object& time, const py::object& n_at_risk,
+                              const py::object& n_event, const py::object& n_tied,
+                              const py::object& group_ptr, const std::string& estimator,
+                              const py::object& record_time, const py::object& event,
+                              const py::object& entry, const py::object& weight,
+                              const py::object& group) {
+  const TableView table = table_of(time, n_at_risk, n_event, n_tied, group_ptr);
+  const Records records = records_of(record_time, event, entry, weight, group, table.n_groups);
+  const Estimator kind = estimator_of(estimator);
+  for (Index i = 0; i < records.n; ++i) {
+    const Index g = records.group ? records.group[i] : 0;
+    const Index first = table.group_ptr[g];
+    if (first == table.group_ptr[g + 1] || records.time[i] < table.time[first]) {
+      throw py::value_error("the table was not made from these records.");
+    }
+  }
+  Buffer<double> out(table.rows());
+  {
+    py::gil_scoped_release release;
+    survival::jackknife_std_err(table, records, kind, out.data());
+  }
+  return own(std::move(out));
+}
+
+py::array_t<double> quantiles(const py::object& time, const py::object& curve,
+                              const py::object& group_ptr, const py::object& probs) {
+  const TableView table = table_of(time, curve, curve, py::none(), group_ptr);
+  const VecView<double> p = vec_view<double>(probs, "probs");
+  std::vector<double> out(static_cast<std::size_t>(table.n_groups * p.size));
+  survival::curve_quantiles(table, table.n_event, p.data, p.size, out.data());
+  return to_array(std::move(out), {table.n_groups, p.size});
+}
+
+py::array_t<double> lookup(const py::object& time, const py::object& curve,
+                           const py::object& group_ptr, double before, const py::object& at) {
+  const TableView table = table_of(time, curve, curve, py::none(), group_ptr);
+  const VecView<double> t = vec_view<double>(at, "times");
+  std::vector<double> out(static_cast<std::size_t>(table.n_groups * t.size));
+  {
+    py::gil_scoped_release release;
+    survival::curve_lookup(table, table.n_event, before, t.data, t.size, out.data());
+  }
+  return to_array(std::move(out), {table.n_groups, t.size});
+}
+
+py::tuple restricted_mean(const py::object& time, const py::object& n_at_risk,
+                          const py::object& n_event, const py::object& group_ptr,
+                          const py::object& curve, double tau) {
+  const TableView table = table_of(time, n_at_risk, n_event, py::none(), group_ptr);
+  const VecView<double> s = vec_view<double>(curve, "survival", table.rows());
+  std::vector<double> mean(static_cast<std::size_t>(table.n_groups)), se(mean);
+  survival::restricted_mean(table, s.data, tau, mean.data(), se.data());
+  return py::make_tuple(to_array(std::move(mean)), to_array(std::move(se)));
+}
+
+survival::TableRows rows_of(const py::tuple& table, const std::string& name) {
+  survival::TableRows rows;
+  if (table.size() != 4) {
+    throw py::value_error(name + " must be (time, n_event, n_censor, n_enter).");
+  }
+  const VecView<double> t = vec_view<double>(table[0], name + ".time");
+  rows.m = t.size;
+  rows.time = t.data;
+  rows.n_event = vec_view<double>(table[1], name + ".n_event", t.size).data;
+  rows.n_censor = vec_view<double>(table[2], name + ".n_censor", t.size).data;
+  rows.n_enter = optional_vec_view<double>(table[3], name + ".n_enter", t.size).data;
+  return rows;
+}
+
+py::dict merge_tables(const py::tuple& a, const py::tuple& b) {
+  return table_dict(survival::merge_tables(rows_of(a, "a"), rows_of(b, "b")));
+}
+
+py::array_t<double> at_risk(const py::tuple& table) {
+  const survival::TableRows rows = rows_of(table, "table");
+  Buffer<double> out(rows.m);
+  survival::at_risk(rows, out.data());
+  return own(std::move(out));
+}
+
+survival::TestSpec test_of(const std::string& name, double rho, double gamma) {
+  using survival::TestWeight;
+  survival::TestSpec spec;
+  spec.rho = rho;
+  spec.gamma = gamma;
+  if (name == "logrank") {
+    spec.weight = TestWeight::logrank;
+  } else if (name == "gehan") {
+    spec.weight = TestWeight::gehan;
+  } else if (name == "tarone-ware") {
+    spec.weight = TestWeight::tarone_ware;
+  } else if (name == "peto") {
+    spec.weight = TestWeight::peto;
+  } else if (name == "modified-peto") {
+    spec.weight = TestWeight::modified_peto;
+  } else if (name == "fleming-harrington") {
+    spec.weight = TestWeight::fleming_harrington;
+  } else {
+    throw py::value_error("unknown weights '" + name + "'.");
+  }
+  return spec;
+}
+
+py::dict test_dict(survival::TestSums&& sums) {
+  const auto groups = static_cast<py::ssize_t>(sums.observed.size());
+  py::dict out;
+  out["observed"] = to_array(std::move(sums.observed));
+  out["expected"] = to_array(std::move(sums.expected));
+  out["score"] = to_array(std::move(sums.score));
+  out["weighted_observed"] = to_array(std::move(sums.weighted_observed));
+  out["covariance"] = to_array(std::move(sums.covariance), {groups, groups});
+  return out;
+}
+
+/// Codes 0 .. n-1, checked; null for None.
+const std::int32_t* codes_of(const py::object& codes, const std::string& name, Index size,
+                             Index n) {
+  const VecView<std::int32_t> view = optional_vec_view<std::int32_t>(codes, name, size);
+  for (Index i = 0; view.data && i < view.size; ++i) {
+    if (view.data[i] < 0 || view.data[i] >= n) {
+      throw py::value_error(name + " must lie in 0 .. " + std::to_string(n - 1) + ".");
+    }
+  }
+  return view.data;
+}
+
+py::dict logrank(const py::object& time, const py::object& event, const py::object& entry,
+                 const py::object& weight, const py::object& group, Index n_groups,
+                 const py::object& stratum, Index n_strata, const std::string& weights, double rho,
+                 double gamma, int ulps, int n_threads, const py::object& callback) {
+  const Records records = records_of(time, event, entry, weight, group, n_groups);
+  if (!records.group) throw py::value_error("group must not be None.");
+  const std::int32_t* strata = codes_of(stratum, "stratum", records.n, n_strata);
+  const survival::TestSpec spec = test_of(weights, rho, gamma);
+  PyMonitor monitor{callback};
+  survival::TestSums sums;
+  {
+    py::gil_scoped_release release;
+    sums = survival::logrank_sums(records, strata, strata ? n_strata : 1, ulps, spec, n_threads,
+                                  monitor);
+  }
+  return test_dict(std::move(sums));
+}
+
+py::dict logrank_tables(const py::list& tables, const std::string& weights, double rho,
+                        double gamma) {
+  std::vector<survival::TableRows> rows;
+  for (const py::handle& table : tables) {
+    rows.push_back(rows_of(py::cast<py::tuple>(table), "table"));
+  }
+  return test_dict(survival::logrank_sums(rows, test_of(weights, rho, gamma)));
+}
+
+py::dict concordance(const py::object& time, const py::object& event, const py::object& entry,
+                     const py::object& weight, const py::object& score,
+                     const std::string& time_weight, const py::object& tau, bool left_limit,
+                     int ulps, int n_threads, const py::object& callback) {
+  const Records records = records_of(time, event, entry, weight, py::none(), 1);
+  const VecView<double> x = vec_view<double>(score, "score", records.n);
+  survival::ConcordanceSpec spec;
+  using survival::PairWeight;
+  if (time_weight == "n") {
+    spec.weight = PairWeight::n;
+  } else if (time_weight == "S") {
+    spec.weight = PairWeight::S;
+  } else if (time_weight == "S/G") {
+    spec.weight = PairWeight::S_G;
+  } else if (time_weight == "n/G2") {
+    spec.weight = PairWeight::n_G2;
+  } else if (time_weight == "I") {
+    spec.weight = PairWeight::I;
+  } else {
+    throw py::value_error("unknown time_weight '" + time_weight + "'.");
+  }
+  spec.truncate = !tau.is_none();
+  if (spec.truncate) spec.tau = tau.cast<double>();
+  spec.left_limit = left_limit;
+  PyMonitor monitor{callback};
+  survival::Concordance c;
+  {
+    py::gil_scoped_release release;
+    c = survival::concordance(records, x.data, ulps, spec, n_threads, monitor);
+  }
+  return py::dict(py::arg("concordant") = c.concordant, py::arg("discordant") = c.discordant,
+                  py::arg("tied_risk") = c.tied_risk, py::arg("tied_time") = c.tied_time,
+                  py::arg("tied_both") = c.tied_both, py::arg("statistic") = c.statistic,
+                  py::arg("variance") = c.variance);
+}
+
+// --- Cox ------------------------------------------------------------------------------------------
+
+/// The views that a Cox problem is made from; they outlive its constructor only.
+struct CoxInput {
+  Records records;
+  RowMajorView<double> X;
+  const double* offset = nullptr;
+  survival::Ties ties = survival::Ties::efron;
+  int ulps = 4;
+  int n_threads = 1;
+
+  survival::Cox make(Monitor& monitor) const {
+    return {records, X.data, X.cols, offset, ties, ulps, n_threads, monitor};
+  }
+};
+
+CoxInput cox_input(const py::dict& data) {
+  CoxInput in;
+  const auto get = [&](const char* name) -> py::object {
+    return data.contains(name) ? py::object(data[name]) : py::none();
+  };
+  const Index strata = data.contains("n_strata") ? get("n_strata").cast<Index>() : 1;
+  in.records =
+      records_of(get("time"), get("event"), get("entry"), get("weight"), get("stratum"), strata);
+  in.X = row_major_view<double>(get("X"), "X");
+  detail::require_size(in.X.rows, in.records.n, "X");
+  in.offset = optional_vec_view<double>(get("offset"), "offset", in.records.n).data;
+  const auto ties = get("ties").cast<std::string>();
+  if (ties != "efron" && ties != "breslow") {
+    throw py::value_error("ties must be 'efron' or 'breslow', got '" + ties + "'.");
+  }
+  in.ties = ties == "efron" ? survival::Ties::efron : survival::Ties::breslow;
+  in.ulps = data.contains("ulps") ? get("ulps").cast<int>() : 4;
+  in.n_threads = data.contains("n_threads") ? get("n_threads").cast<int>() : 1;
+  return in;
+}
+
+std::vector<double> finish_cox(survival::Cox& problem, py::dict& out) {
+  std::vector<double> baseline(static_cast<std::size_t>(problem.rows()));
+  problem.baseline(baseline.data());
+  out["row_time"] = to_array(std::vector<double>(problem.row_time()));
+  out["row_ptr"] = own(problem.row_ptr());
+  out["row_events"] = to_array(std::vector<double>(problem.row_events()));
+  return baseline;
+}
+
+py::dict cox_fit(const py::dict& data, double tol, Index max_iter, const py::object& callback) {
+  const CoxInput in = cox_input(data);
+  PyMonitor monitor{callback};
+  survival::CoxFit fit;
+  std::unique_ptr<survival::Cox> problem;
+  std::vector<double> variance;
+  {
+    py::gil_scoped_release release;
+    problem = std::make_unique<survival::Cox>(in.make(monitor));
+    fit = survival::fit_cox(*problem, tol, max_iter, monitor);
+    variance.resize(fit.information.size());
+    std::vector<char> aliased;
+    survival::solve_symmetric(fit.information, in.X.cols, nullptr, nullptr, variance.data(),
+                              aliased);
+  }
+  py::dict out;
+  std::vector<double> baseline = finish_cox(*problem, out);
+  out["baseline"] = to_array(std::move(baseline));
+  out["means"] = to_array(std::vector<double>(problem->means()));
+  out["coef"] = to_array(std::move(fit.coef));
+  out["variance"] = to_array(std::move(variance), {in.X.cols, in.X.cols});
+  out["information"] = to_array(std::move(fit.information), {in.X.cols, in.X.cols});
+  out["score_null"] = to_array(std::move(fit.score_null));
+  out["information_null"] = to_array(std::move(fit.information_null), {in.X.cols, in.X.cols});
+  std::vector<std::int64_t> aliased(fit.aliased.begin(), fit.aliased.end());
+  out["aliased"] = to_array(std::move(aliased));
+  out["loglik"] = fit.loglik;
+  out["loglik_null"] = fit.loglik_null;
+  out["n_iter"] = fit.n_iter;
+  out["stop_crit"] = fit.stop_crit;
+  out["converged"] = fit.converged;
+  return out;
+}
+
+py::dict cox_residuals(const py::dict& data, const py::object& coef) {
+  const CoxInput in = cox_input(data);
+  const VecView<double> b = vec_view<double>(coef, "coef", in.X.cols);
+  SilentMonitor monitor;
+  const Index n = in.records.n, p = in.X.cols;
+  std::vector<double> martingale(static_cast<std::size_t>(n)),
+      gradient(static_cast<std::size_t>(p));
+  std::vector<double> score(static_cast<std::size_t>(n * p)), schoenfeld;
+  std::vector<std::int64_t> died;
+  std::unique_ptr<survival::Cox> problem;
+  double loglik = 0.0;
+  {
+    py::gil_scoped_release release;
+    problem = std::make_unique<survival::Cox>(in.make(monitor));
+    loglik = problem->set(b.data);
+    problem->gradient(gradient.data());
+    problem->martingale(martingale.data());
+    problem->score_residuals(score.data());
+    schoenfeld.resize(problem->died().size() * static_cast<std::size_t>(p));
+    problem->schoenfeld(schoenfeld.data());
+    for (const Index k : problem->died()) {
+      died.push_back(problem->order()[static_cast<std::size_t>(k)]);
+    }
+  }
+  py::dict out;
+  std::vector<double> baseline = finish_cox(*problem, out);
+  out["baseline"] = to_array(std::move(baseline));
+  const auto events = static_cast<Index>(died.size());
+  out["loglik"] = loglik;
+  out["gradient"] = to_array(std::move(gradient));
+  out["martingale"] = to_array(std::move(martingale));
+  out["score"] = to_array(std::move(score), {n, p});
+  out["schoenfeld"] = to_array(std::move(schoenfeld), {events, p});
+  out["died"] = to_array(std::move(died));
+  return out;
+}
+
+/// (score, information) with every event row multiplied, for tests of proportional hazards.
+py::tuple cox_scaled(const py::dict& data, const py::object& coef, const py::object& row_scale) {
+  const CoxInput in = cox_input(data);
+  const VecView<double> b = vec_view<double>(coef, "coef", in.X.cols);
+  SilentMonitor monitor;
+  survival::Cox problem = in.make(monitor);
+  const VecView<double> g = vec_view<double>(row_scale, "row_scale", problem.rows());
+  const Index p = in.X.cols;
+  std::vector<double> score(static_cast<std::size_t>(p)),
+      information(static_cast<std::size_t>(p * p));
+  problem.set(b.data);
+  problem.score(g.data, score.data());
+  problem.information(g.data, information.data());
+  return py::make_tuple(to_array(std::move(score)), to_array(std::move(information), {p, p}));
+}
+
+}  // namespace
+}  // namespace taut::bindings
+
+void bind_survival(py::module_& m) {
+  namespace b = taut::bindings;
+  m.def("survival_inspect", &b::inspect, py::arg("time"), py::arg("n_threads") = 1,
+        "(all finite, first bad record, least, largest) of times.");
+  m.def("survival_fit", &b::survival_fit, py::arg("time"), py::arg("event"),
+        py::arg("entry") = py::none(), py::arg("weight") = py::none(),
+        py::arg("group") = py::none(), py::arg("n_groups") = 1, py::arg("ulps") = 4,
+        py::arg("entry_rows") = false, py::arg("estimator") = "km",
+        py::arg("conf_type") = "log-log", py::arg("z") = 1.959963984540054,
+        py::arg("n_threads") = 1, py::arg("callback") = py::none(),
+        "Event table, survival curve and limits of censored records.");
+  m.def("survival_curve", &b::survival_curve, py::arg("time"), py::arg("n_at_risk"),
+        py::arg("n_event"), py::arg("n_tied"), py::arg("group_ptr"), py::arg("estimator"),
+        py::arg("hazard"), py::arg("n_threads") = 1,
+        "(curve, standard error) of survival or of the cumulative hazard, from tables.");
+  m.def("survival_limits", &b::confidence_limits, py::arg("survival"), py::arg("std_err"),
+        py::arg("lower_scale"), py::arg("conf_type"), py::arg("z"), py::arg("n_threads") = 1,
+        "(lower, upper) confidence limits of a survival curve.");
+  m.def("survival_jackknife", &b::jackknife, py::arg("time"), py::arg("n_at_risk"),
+        py::arg("n_event"), py::arg("n_tied"), py::arg("group_ptr"), py::arg("estimator"),
+        py::arg("record_time"), py::arg("event"), py::arg("entry"), py::arg("weight"),
+        py::arg("group"), "Standard error of log S by the infinitesimal jackknife.");
+  m.def("survival_quantiles", &b::quantiles, py::arg("time"), py::arg("curve"),
+        py::arg("group_ptr"), py::arg("probs"), "Quantiles of step curves.");
+  m.def("survival_lookup", &b::lookup, py::arg("time"), py::arg("curve"), py::arg("group_ptr"),
+        py::arg("before"), py::arg("times"), "Right-continuous values of step curves.");
+  m.def("survival_restricted_mean", &b::restricted_mean, py::arg("time"), py::arg("n_at_risk"),
+        py::arg("n_event"), py::arg("group_ptr"), py::arg("survival"), py::arg("tau"),
+        "(mean, standard error) of min(T, tau).");
+  m.def("survival_merge", &b::merge_tables, py::arg("a"), py::arg("b"), "Sum of two event tables.");
+  m.def("survival_at_risk", &b::at_risk, py::arg("table"), "Weight at risk at each row.");
+
+  m.def("logrank", &b::logrank, py::arg("time"), py::arg("event"), py::arg("entry"),
+        py::arg("weight"), py::arg("group"), py::arg("n_groups"), py::arg("stratum"),
+        py::arg("n_strata"), py::arg("weights"), py::arg("rho"), py::arg("gamma"),
+        py::arg("ulps") = 4, py::arg("n_threads") = 1, py::arg("callback") = py::none(),
+        "Sums of a weighted log-rank test.");
+  m.def("logrank_tables", &b::logrank_tables, py::arg("tables"), py::arg("weights"), py::arg("rho"),
+        py::arg("gamma"), "The same from event tables.");
+  m.def("concordance", &b::concordance, py::arg("time"), py::arg("event"), py::arg("entry"),
+        py::arg("weight"), py::arg("score"), py::arg("time_weight"), py::arg("tau"),
+        py::arg("left_limit"), py::arg("ulps") = 4, py::arg("n_threads") = 1,
+        py::arg("callback") = py::none(), "Concordance of scores with censored times.");
+  m.def("cox_fit", &b::cox_fit, py::arg("data"), py::arg("tol"), py::arg("max_iter"),
+        py::arg("callback") = py::none(), "Cox regression by Newton's method.");
+  m.def("cox_residuals", &b::cox_residuals, py::arg("data"), py::arg("coef"),
+        "Residuals of a Cox model.");
+  m.def("cox_scaled", &b::cox_scaled, py::arg("data"), py::arg("coef"), py::arg("row_scale"),
+        "(score, information) with event rows multiplied.");
+}

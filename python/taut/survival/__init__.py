@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Censored data: curves, tests, Cox regression and scores."""
+
+from __future__ import annotations
+
+from taut.survival._cox import CoxPH, ProportionalHazardsResult
+from taut.survival._curve import (
+    ConfidenceBand,
+    KaplanMeier,
+    NelsonAalen,
+    RestrictedMean,
+    SurvivalArrays,
+    kaplan_meier,
+)
+from taut.survival._logrank import (
+    LogRankResult,
+    PairwiseResult,
+    logrank_test,
+    pairwise_logrank_test,
+)
+from taut.survival._scores import (
+    CensoringCurve,
+    Concordance,
+    DynamicAUC,
+    brier_score,
+    censoring_weights,
+    concordance_index,
+    cumulative_dynamic_auc,
+    integrated_brier_score,
+)
+from taut.survival._surv import Surv
+from taut.survival._table import EventTable
+
+__all__ = [
+    "CensoringCurve",
+    "Concordance",
+    "ConfidenceBand",
+    "CoxPH",
+    "DynamicAUC",
+    "EventTable",
+    "KaplanMeier",
+    "LogRankResult",
+    "NelsonAalen",
+    "PairwiseResult",
+    "ProportionalHazardsResult",
+    "RestrictedMean",
+    "Surv",
+    "SurvivalArrays",
+    "brier_score",
+    "censoring_weights",
+    "concordance_index",
+    "cumulative_dynamic_auc",
+    "integrated_brier_score",
+    "kaplan_meier",
+    "logrank_test",
+    "pairwise_logrank_test",
+]
