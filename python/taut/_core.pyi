@@ -77,6 +77,7 @@ def penalty_values(
     alpha: NDArray[np.float64],
     gamma: NDArray[np.float64],
 ) -> NDArray[np.float64]: ...
+
 # survival
 _Flags: TypeAlias = NDArray[np.uint8]
 _Codes: TypeAlias = NDArray[np.int32] | None
