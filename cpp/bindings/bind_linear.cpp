@@ -4,11 +4,14 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "linear_factories.hpp"
 #include "monitor.hpp"
+#include "taut/solver/fused_path.hpp"
 
 namespace taut::bindings {
 namespace {
@@ -51,10 +54,16 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
   const std::vector<double> weights = normalised_weights(sample_weight, n);
   const auto loss =
       make_datafit(datafit, {n, K, response.data(), weights.data(), delta, sigma_min});
-  const auto pen = make_penalty(
-      penalty, {p, K, penalty_factor, lower, upper, groups, l1_ratio, gamma, exponent});
-
-  if (datafit == "sqrt" && !pen->has_dual()) {
+  const PenaltySpec spec{p,      K,        penalty_factor, lower, upper,
+                         groups, l1_ratio, gamma,          exponent};
+  std::optional<Fusion> fusion;
+  std::unique_ptr<penalty::Penalty> pen;
+  if (penalty == "fused") {
+    fusion = make_fusion(spec);
+  } else {
+    pen = make_penalty(penalty, spec);
+  }
+  if (datafit == "sqrt" && pen && !pen->has_dual()) {
     throw py::value_error("datafit='sqrt' needs a convex penalty, got '" + penalty + "'.");
   }
 
@@ -96,10 +105,14 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
   solver::PathReport report;
   {
     const py::gil_scoped_release release;
-    report =
-        solver::fit_path(*design, *loss, *pen, shift.empty() ? nullptr : shift.data(), options,
-                         start_coef.empty() ? nullptr : start_coef.data(),
-                         start_intercept.empty() ? nullptr : start_intercept.data(), out, monitor);
+    const double* added = shift.empty() ? nullptr : shift.data();
+    const double* coef = start_coef.empty() ? nullptr : start_coef.data();
+    const double* intercept = start_intercept.empty() ? nullptr : start_intercept.data();
+    report = fusion ? solver::fit_fused_path(*design, *loss, fusion->chains,
+                                             std::move(fusion->factor), added, options, coef,
+                                             intercept, out, monitor)
+                    : solver::fit_path(*design, *loss, *pen, added, options, coef, intercept, out,
+                                       monitor);
   }
   py::dict result;
   result["finite"] = report.finite;
@@ -124,11 +137,27 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
   return result;
 }
 
+py::array_t<double> prox_tv1d(const py::object& x, const py::object& weight) {
+  const VecView<double> view = vec_view<double>(x, "x");
+  const VecView<double> limit = vec_view<double>(weight, "weight", view.size);
+  py::array_t<double> out(static_cast<py::ssize_t>(view.size));
+  double* u = out.mutable_data();
+  {
+    const py::gil_scoped_release release;
+    std::copy_n(view.data, view.size, u);
+    penalty::TotalVariationProx()(u, limit.data, view.size);
+  }
+  return out;
+}
+
 }  // namespace
 }  // namespace taut::bindings
 
 void bind_linear(py::module_& m) {
   using py::arg;
+  m.def("prox_tv1d", &taut::bindings::prox_tv1d,
+        "argmin_u ||u - x||^2 / 2 + sum_i weight_i |u_i - u_(i-1)|; weight_0 is not read.",
+        arg("x"), arg("weight"));
   m.def("fit_path", &taut::bindings::fit_path,
         "Coefficients of a penalised linear model along a sequence of penalty strengths.", arg("X"),
         arg("y"), arg("datafit"), py::kw_only(), arg("penalty") = "elastic_net",

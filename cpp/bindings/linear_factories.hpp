@@ -23,6 +23,7 @@
 #include "taut/design/csc.hpp"
 #include "taut/design/dense.hpp"
 #include "taut/penalty/elastic_net.hpp"
+#include "taut/penalty/fused.hpp"
 #include "taut/penalty/group_elastic_net.hpp"
 #include "taut/penalty/nonconvex.hpp"
 #include "taut/penalty/sparse_group.hpp"
@@ -187,6 +188,39 @@ inline constexpr NonconvexName k_nonconvex[] = {{"mcp", penalty::Shape::mcp},
                                                 {"l0", penalty::Shape::l0},
                                                 {"lq", penalty::Shape::lq}};
 
+/// Chains of columns and the weights of their increments: 0 for the first of a chain, 1 for others.
+struct Fusion {
+  penalty::Chains chains;
+  std::vector<double> factor;
+};
+
+inline Fusion make_fusion(const PenaltySpec& spec) {
+  const Index p = spec.features;
+  if (!spec.lower.is_none() || !spec.upper.is_none()) {
+    throw py::value_error(
+        "lower and upper do not go with penalty='fused': the solver works on differences, and a "
+        "bound on a coefficient joins all of its chain.");
+  }
+  if (spec.l1_ratio != 0.0) {
+    throw py::value_error(
+        "penalty='fused' takes l1_ratio=0, got " + std::to_string(spec.l1_ratio) +
+        ": the size of single coefficients does not separate over their differences. The "
+        "penalty_factor of the first column of a chain puts a penalty on its coefficient.");
+  }
+  make_blocks(spec.groups, p);  // for its checks
+  std::vector<Index> label;
+  if (!spec.groups.is_none()) {
+    const VecView<std::int64_t> view = vec_view<std::int64_t>(spec.groups, "groups", p);
+    label.assign(view.data, view.data + view.size);
+  }
+  penalty::Chains chains(label, p);
+  std::vector<double> factor = to_vector(spec.factor, "penalty_factor", spec.factor.is_none() ? -1 : p);
+  for (Index j = 0; j < p && spec.factor.is_none(); ++j) {
+    factor.push_back(chains.before(j) < 0 ? 0.0 : 1.0);
+  }
+  return {std::move(chains), std::move(factor)};
+}
+
 inline std::unique_ptr<penalty::Penalty> make_penalty(const std::string& name,
                                                       const PenaltySpec& spec) {
   const Index p = spec.features;
@@ -229,9 +263,6 @@ inline std::unique_ptr<penalty::Penalty> make_penalty(const std::string& name,
         penalty::FeatureRules{to_vector(spec.factor, "penalty_factor", p),
                               to_vector(spec.lower, "lower", p),
                               to_vector(spec.upper, "upper", p)});
-  }
-  for (const char* known : {"fused"}) {
-    if (name == known) throw py::value_error("penalty='" + name + "' is not supported.");
   }
   throw py::value_error(
       "penalty must be 'elastic_net', 'group', 'sparse_group', 'mcp', 'scad', 'l0', 'cel0', 'lq' "

@@ -58,6 +58,7 @@ def fit_path(
     n_threads: int = 1,
     callback: Callable[[ProgressInfo], object] | None = None,
 ) -> dict[str, Any]: ...
+def prox_tv1d(x: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]: ...
 
 # prox
 def prox(

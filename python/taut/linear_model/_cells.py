@@ -34,12 +34,12 @@ SOLVERS = ("auto", "gram", "naive", "fista", "ag", "pncg")
 _NONCONVEX = ("mcp", "scad", "l0", "cel0", "lq")
 
 _SOLVED: dict[str, tuple[str, ...]] = {
-    "quadratic": ("l1", "elastic_net", "group", "sparse_group", *_NONCONVEX),
-    "logistic": ("l1", "elastic_net", "group", "sparse_group", *_NONCONVEX),
-    "multinomial": ("l1", "elastic_net", "group", "sparse_group", *_NONCONVEX),
-    "poisson": ("l1", "elastic_net", "group", "sparse_group", "mcp", "scad"),
-    "huber": ("l1", "elastic_net", "group", "sparse_group", *_NONCONVEX),
-    "sqrt": ("l1", "elastic_net", "group", "sparse_group"),
+    "quadratic": ("l1", "elastic_net", "group", "sparse_group", "fused", *_NONCONVEX),
+    "logistic": ("l1", "elastic_net", "group", "sparse_group", "fused", *_NONCONVEX),
+    "multinomial": ("l1", "elastic_net", "group", "sparse_group", "fused", *_NONCONVEX),
+    "poisson": ("l1", "elastic_net", "group", "sparse_group", "fused", "mcp", "scad"),
+    "huber": ("l1", "elastic_net", "group", "sparse_group", "fused", *_NONCONVEX),
+    "sqrt": ("l1", "elastic_net", "group", "sparse_group", "fused"),
 }
 _NOT_YET = "there is no kernel for this pair"
 #: Why a pair is refused; pairs that are not here are solved.

@@ -266,18 +266,25 @@ class Fused(Penalty):
     groups : array-like of shape (n_features,) or list of lists of int, optional
         Chains; differences are taken within each, in the order of the columns. None is one chain
         of all features.
-    l1_ratio : float, default=0.5
-        Share of the absolute values, in [0, 1]; the rest is fusion.
+    l1_ratio : float, default=0.0
+        Share of the absolute values of single coefficients. Only 0 has a kernel: they do not separate
+        over differences.
+
+    Notes
+    -----
+    Solved as a Lasso in the increments, so ``penalty_factor`` weighs them: that of a chain's first
+    column weighs the size of its coefficient (default 0), that of any other the difference from the
+    column before (default 1).
 
     Examples
     --------
     >>> from taut.penalties import Fused
-    >>> Fused(l1_ratio=0.0)
-    Fused(l1_ratio=0.0)
+    >>> Fused()
+    Fused()
     """
 
     groups: Any = None
-    l1_ratio: float = 0.5
+    l1_ratio: float = 0.0
     name: ClassVar[str] = "fused"
     blocks: ClassVar[bool] = True
 

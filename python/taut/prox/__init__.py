@@ -7,6 +7,7 @@ where the penalty is so concave that the problem has two local minima.
 
 from __future__ import annotations
 
+from taut.prox._chain import tv1d
 from taut.prox._operators import cel0, elastic_net, group, l0, l1, lq, mcp, scad, value
 
-__all__ = ["cel0", "elastic_net", "group", "l0", "l1", "lq", "mcp", "scad", "value"]
+__all__ = ["cel0", "elastic_net", "group", "l0", "l1", "lq", "mcp", "scad", "tv1d", "value"]
