@@ -38,7 +38,7 @@ def data(n=80, p=24, seed=0):
 
 @pytest.mark.parametrize("alpha", [0.5, 0.1, 0.02])
 def test_dual_solution_by_bounded_least_squares(alpha):
-    """With G = X'X/n = LL', b = G^-1 (X'y/n - D'u), u minimising |L^-1 (X'y/n - D'u)|, |u| <= alpha."""
+    """b = G^-1 (c - D'u), G = X'X/n = LL', with u least |L^-1 (c - D'u)| in a box of alpha."""
     X, y, _ = data()
     n, p = X.shape
     D = np.diff(np.eye(p), axis=0)
@@ -212,5 +212,5 @@ def test_estimator_takes_chains():
     model = PenalizedGLM(datafit="quadratic", penalty=Fused(), alpha=0.1).fit(X, y)
     fit = solve(X, y, alphas=0.1, tol=1e-6)
     np.testing.assert_allclose(model.coef_.ravel(), fit["coefs"][0, 0], atol=1e-3)
-    with pytest.raises(ValueError, match="takes l1_ratio=0, got 0.5"):
+    with pytest.raises(ValueError, match=r"takes l1_ratio=0, got 0\.5"):
         PenalizedGLM(datafit="quadratic", penalty=Fused(l1_ratio=0.5), alpha=0.1).fit(X, y)

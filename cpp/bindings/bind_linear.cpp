@@ -54,8 +54,7 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
   const std::vector<double> weights = normalised_weights(sample_weight, n);
   const auto loss =
       make_datafit(datafit, {n, K, response.data(), weights.data(), delta, sigma_min});
-  const PenaltySpec spec{p,      K,        penalty_factor, lower, upper,
-                         groups, l1_ratio, gamma,          exponent};
+  const PenaltySpec spec{p, K, penalty_factor, lower, upper, groups, l1_ratio, gamma, exponent};
   std::optional<Fusion> fusion;
   std::unique_ptr<penalty::Penalty> pen;
   if (penalty == "fused") {
@@ -108,11 +107,11 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
     const double* added = shift.empty() ? nullptr : shift.data();
     const double* coef = start_coef.empty() ? nullptr : start_coef.data();
     const double* intercept = start_intercept.empty() ? nullptr : start_intercept.data();
-    report = fusion ? solver::fit_fused_path(*design, *loss, fusion->chains,
-                                             std::move(fusion->factor), added, options, coef,
-                                             intercept, out, monitor)
-                    : solver::fit_path(*design, *loss, *pen, added, options, coef, intercept, out,
-                                       monitor);
+    report =
+        fusion
+            ? solver::fit_fused_path(*design, *loss, fusion->chains, std::move(fusion->factor),
+                                     added, options, coef, intercept, out, monitor)
+            : solver::fit_path(*design, *loss, *pen, added, options, coef, intercept, out, monitor);
   }
   py::dict result;
   result["finite"] = report.finite;

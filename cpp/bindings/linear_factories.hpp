@@ -214,7 +214,8 @@ inline Fusion make_fusion(const PenaltySpec& spec) {
     label.assign(view.data, view.data + view.size);
   }
   penalty::Chains chains(label, p);
-  std::vector<double> factor = to_vector(spec.factor, "penalty_factor", spec.factor.is_none() ? -1 : p);
+  std::vector<double> factor =
+      to_vector(spec.factor, "penalty_factor", spec.factor.is_none() ? -1 : p);
   for (Index j = 0; j < p && spec.factor.is_none(); ++j) {
     factor.push_back(chains.before(j) < 0 ? 0.0 : 1.0);
   }

@@ -17,8 +17,8 @@ PathReport fit_fused_path(const design::Design& X, const datafit::Datafit& dataf
   const Index p = X.cols(), K = datafit.outputs();
   std::vector<double> scale;
   if (options.standardize) {
-    scale = design::Standardized(X, datafit.weights(), true, true, nullptr, options.n_threads)
-                .scales();
+    scale =
+        design::Standardized(X, datafit.weights(), true, true, nullptr, options.n_threads).scales();
   }
   const design::Cumulative sums(X, chains, scale, options.n_threads);
   PathOptions plain = options;
@@ -34,9 +34,8 @@ PathReport fit_fused_path(const design::Design& X, const datafit::Datafit& dataf
     }
   }
   penalty::ElasticNet penalty(K, 1.0, penalty::FeatureRules{std::move(factor), {}, {}});
-  PathReport report =
-      fit_path(sums.design(), datafit, penalty, offset, plain, start_coef ? start.data() : nullptr,
-               start_intercept, out, monitor);
+  PathReport report = fit_path(sums.design(), datafit, penalty, offset, plain,
+                               start_coef ? start.data() : nullptr, start_intercept, out, monitor);
   for (Index row = 0; row < report.n_done * K; ++row) {
     double* b = out.coefs + row * p;
     chains.to_coefficients(b);

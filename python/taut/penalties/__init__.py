@@ -267,8 +267,8 @@ class Fused(Penalty):
         Chains; differences are taken within each, in the order of the columns. None is one chain
         of all features.
     l1_ratio : float, default=0.0
-        Share of the absolute values of single coefficients. Only 0 has a kernel: they do not separate
-        over differences.
+        Share of the absolute values of single coefficients. Only 0 has a kernel: they do not
+        separate over differences.
 
     Notes
     -----
