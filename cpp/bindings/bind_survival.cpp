@@ -121,6 +121,8 @@ py::dict table_dict(EventTable&& table) {
   out["n_censor"] = own(std::move(table.n_censor));
   out["n_enter"] = own_or_none(std::move(table.n_enter), entry);
   out["n_tied"] = own_or_none(std::move(table.n_tied), tied);
+  out["event_squares"] = own_or_none(std::move(table.event_squares), tied);
+  out["censor_squares"] = own_or_none(std::move(table.censor_squares), tied);
   out["group_ptr"] = own(table.group_ptr);
   out["consistent"] = table.consistent;
   return out;
@@ -146,9 +148,13 @@ py::dict survival_fit(const py::object& time, const py::object& event, const py:
     if (curve) {
       s = Buffer<double>(rows);
       se = Buffer<double>(rows);
-      const TableView view{table.time.data(),      table.n_at_risk.data(),
-                           table.n_event.data(),   table.n_tied.data(),
-                           table.group_ptr.data(), static_cast<Index>(table.group_ptr.size()) - 1};
+      TableView view;
+      view.time = table.time.data();
+      view.n_at_risk = table.n_at_risk.data();
+      view.n_event = table.n_event.data();
+      view.n_tied = table.n_tied.data();
+      view.group_ptr = table.group_ptr.data();
+      view.n_groups = static_cast<Index>(table.group_ptr.size()) - 1;
       survival::survival_curve(view, kind, s.data(), se.data(), n_threads);
       monitor.poll({});
     }
@@ -205,16 +211,20 @@ py::tuple confidence_limits(const py::object& curve, const py::object& std_err,
   return py::make_tuple(own(std::move(lower)), own(std::move(upper)));
 }
 
-py::array_t<double> jackknife(const py::object& time, const py::object& n_at_risk,
-                              const py::object& n_event, const py::object& n_tied,
-                              const py::object& group_ptr, const std::string& estimator,
-                              const py::object& record_time, const py::object& event,
+py::array_t<double> jackknife(const py::dict& columns, const std::string& estimator,
+                              const py::object& time, const py::object& event,
                               const py::object& entry, const py::object& weight,
                               const py::object& group) {
-  const TableView table = table_of(time, n_at_risk, n_event, n_tied, group_ptr);
-  const Records records = records_of(record_time, event, entry, weight, group, table.n_groups);
+  TableView table = table_of(columns["time"], columns["n_at_risk"], columns["n_event"],
+                             columns["n_tied"], columns["group_ptr"]);
+  table.n_censor = vec_view<double>(columns["n_censor"], "n_censor", table.rows()).data;
+  table.event_squares =
+      optional_vec_view<double>(columns["event_squares"], "event_squares", table.rows()).data;
+  table.censor_squares =
+      optional_vec_view<double>(columns["censor_squares"], "censor_squares", table.rows()).data;
+  const Records records = records_of(time, event, entry, weight, group, table.n_groups);
   const Estimator kind = estimator_of(estimator);
-  for (Index i = 0; i < records.n; ++i) {
+  for (Index i = 0; records.entry && i < records.n; ++i) {
     const Index g = records.group ? records.group[i] : 0;
     const Index first = table.group_ptr[g];
     if (first == table.group_ptr[g + 1] || records.time[i] < table.time[first]) {
@@ -548,10 +558,9 @@ void bind_survival(py::module_& m) {
   m.def("survival_limits", &b::confidence_limits, py::arg("survival"), py::arg("std_err"),
         py::arg("lower_scale"), py::arg("conf_type"), py::arg("z"), py::arg("n_threads") = 1,
         "(lower, upper) confidence limits of a survival curve.");
-  m.def("survival_jackknife", &b::jackknife, py::arg("time"), py::arg("n_at_risk"),
-        py::arg("n_event"), py::arg("n_tied"), py::arg("group_ptr"), py::arg("estimator"),
-        py::arg("record_time"), py::arg("event"), py::arg("entry"), py::arg("weight"),
-        py::arg("group"), "Standard error of log S by the infinitesimal jackknife.");
+  m.def("survival_jackknife", &b::jackknife, py::arg("table"), py::arg("estimator"),
+        py::arg("time"), py::arg("event"), py::arg("entry"), py::arg("weight"), py::arg("group"),
+        "Standard error of log S by the infinitesimal jackknife.");
   m.def("survival_quantiles", &b::quantiles, py::arg("time"), py::arg("curve"),
         py::arg("group_ptr"), py::arg("probs"), "Quantiles of step curves.");
   m.def("survival_lookup", &b::lookup, py::arg("time"), py::arg("curve"), py::arg("group_ptr"),

@@ -120,13 +120,9 @@ def survival_limits(
     n_threads: int = 1,
 ) -> tuple[_Float, _Float]: ...
 def survival_jackknife(
-    time: _Float,
-    n_at_risk: _Float,
-    n_event: _Float,
-    n_tied: _Vector,
-    group_ptr: _Ptr,
+    table: dict[str, Any],
     estimator: str,
-    record_time: _Float,
+    time: _Float,
     event: _Flags,
     entry: _Vector,
     weight: _Vector,

@@ -166,23 +166,51 @@ void cumulative_hazard(const TableView& table, Estimator estimator, double* haza
 
 namespace {
 
+struct Pair2 {
+  double low, high;
+};
+
 inline double cut(double x) { return select(x < 0.0, 0.0, select(x > 1.0, 1.0, x)); }
 
-/// One loop for all scales: limit(S, z s, k) gives the lower and the upper limit for 0 < S < 1, where
-/// k multiplies s in the lower one.
-template <class F>
-void limit_loop(const double* survival, const double* std_err, const double* lower_scale, Index n,
-                double z, double* lower, double* upper, int n_threads, F limit) {
-  parallel_blocks(n, k_chunk, n_threads, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      const double s = survival[i];
-      double low, high;
-      limit(s, z * std_err[i], lower_scale ? lower_scale[i] : 1.0, low, high);
-      const bool sure = s >= 1.0, gone = s <= 0.0;
-      lower[i] = select(gone, k_nan, select(sure, 1.0, cut(low)));
-      upper[i] = select(gone, k_nan, select(sure, 1.0, cut(high)));
-    }
-  });
+/// Limits of one chunk: limit(S, z s, z s k) gives the lower and the upper one for 0 < S < 1, where k
+/// multiplies s below. The arrays do not overlap (the caller allocates the results), which
+/// makes the loop SIMD code throughout.
+template <bool Scaled, class F>
+void limit_chunk(const double* __restrict survival, const double* __restrict std_err,
+                 const double* __restrict lower_scale, Index n, double z, double* __restrict lower,
+                 double* __restrict upper, F limit) {
+#pragma omp simd
+  for (Index i = 0; i < n; ++i) {
+    const double s = survival[i], r = z * std_err[i];
+    const Pair2 both = limit(s, r, Scaled ? r * lower_scale[i] : r);
+    const bool sure = s >= 1.0, gone = s <= 0.0;
+    lower[i] = select(gone, k_nan, select(sure, 1.0, cut(both.low)));
+    upper[i] = select(gone, k_nan, select(sure, 1.0, cut(both.high)));
+  }
+}
+
+/// The default scale in short loops over arrays in the first-level cache: a logarithm and four
+/// exponentials in one loop body spill registers and take 17 ns, this takes 7.
+void log_log_chunk(const double* __restrict survival, const double* __restrict std_err,
+                   const double* __restrict lower_scale, Index n, double z,
+                   double* __restrict lower, double* __restrict upper) {
+  double log_s[k_chunk], factor[k_chunk];
+  linalg::log_array(survival, log_s, n);
+  for (Index i = 0; i < n; ++i) factor[i] = z * std_err[i] / log_s[i];
+  for (Index i = 0; i < n; ++i) factor[i] = linalg::fast_exp(factor[i]);
+  for (Index i = 0; i < n; ++i) upper[i] = linalg::fast_exp(log_s[i] * factor[i]);
+  if (lower_scale) {
+    for (Index i = 0; i < n; ++i) factor[i] = z * std_err[i] * lower_scale[i] / log_s[i];
+    for (Index i = 0; i < n; ++i) factor[i] = linalg::fast_exp(factor[i]);
+  }
+  for (Index i = 0; i < n; ++i) factor[i] = log_s[i] / factor[i];
+  for (Index i = 0; i < n; ++i) lower[i] = linalg::fast_exp(factor[i]);
+  for (Index i = 0; i < n; ++i) {
+    const double s = survival[i];
+    const bool sure = s >= 1.0, gone = s <= 0.0;
+    lower[i] = select(gone, k_nan, select(sure, 1.0, cut(lower[i])));
+    upper[i] = select(gone, k_nan, select(sure, 1.0, cut(upper[i])));
+  }
 }
 
 }  // namespace
@@ -191,52 +219,48 @@ void confidence_limits(const double* survival, const double* std_err, const doub
                        Index n, LimitType type, double z, double* lower, double* upper,
                        int n_threads) {
   const auto run = [&](auto limit) {
-    if (lower_scale) {
-      limit_loop(survival, std_err, lower_scale, n, z, lower, upper, n_threads, limit);
-    } else {
-      limit_loop(survival, std_err, nullptr, n, z, lower, upper, n_threads, limit);
-    }
+    parallel_blocks(n, k_chunk, n_threads, [&](Index begin, Index end) {
+      if (lower_scale) {
+        limit_chunk<true>(survival + begin, std_err + begin, lower_scale + begin, end - begin, z,
+                          lower + begin, upper + begin, limit);
+      } else {
+        limit_chunk<false>(survival + begin, std_err + begin, nullptr, end - begin, z,
+                           lower + begin, upper + begin, limit);
+      }
+    });
   };
+  using linalg::fast_exp;
   switch (type) {
     case LimitType::plain:
-      run([](double s, double r, double k, double& low, double& high) {
-        low = s * (1.0 - r * k);
-        high = s * (1.0 + r);
+      run([](double s, double up, double down) {
+        return Pair2{s * (1.0 - down), s * (1.0 + up)};
       });
       break;
     case LimitType::log:
-      run([](double s, double r, double k, double& low, double& high) {
-        low = s * linalg::fast_exp(-r * k);
-        high = s * linalg::fast_exp(r);
+      run([](double s, double up, double down) {
+        return Pair2{s * fast_exp(-down), s * fast_exp(up)};
       });
       break;
     case LimitType::log_log:
-      run([](double s, double r, double k, double& low, double& high) {
-        const double log_s = linalg::fast_log(s);
-        const double theta = r / log_s;
-        low = linalg::fast_exp(log_s * linalg::fast_exp(-theta * k));
-        high = linalg::fast_exp(log_s * linalg::fast_exp(theta));
+      parallel_blocks(n, k_chunk, n_threads, [&](Index begin, Index end) {
+        log_log_chunk(survival + begin, std_err + begin, lower_scale ? lower_scale + begin : nullptr,
+                      end - begin, z, lower + begin, upper + begin);
       });
       break;
     case LimitType::logit:
-      run([](double s, double r, double k, double& low, double& high) {
-        const double odds = s / (1.0 - s), theta = r / (1.0 - s);
-        low = 1.0 - 1.0 / (1.0 + odds * linalg::fast_exp(-theta * k));
-        high = 1.0 - 1.0 / (1.0 + odds * linalg::fast_exp(theta));
+      run([](double s, double up, double down) {
+        const double odds = s / (1.0 - s), inverse = 1.0 / (1.0 - s);
+        return Pair2{1.0 - 1.0 / (1.0 + odds * fast_exp(-down * inverse)),
+                     1.0 - 1.0 / (1.0 + odds * fast_exp(up * inverse))};
       });
       break;
     case LimitType::arcsin:
-      run([](double s, double r, double k, double& low, double& high) {
-        if (!(s > 0.0 && s < 1.0)) {
-          low = high = s;
-          return;
-        }
-        const double angle = std::asin(std::sqrt(s));
-        const double theta = 0.5 * r * std::sqrt(s / (1.0 - s));
-        const double a = std::sin(std::max(0.0, angle - theta * k));
-        const double b = std::sin(std::min(1.5707963267948966, angle + theta));
-        low = a * a;
-        high = b * b;
+      run([](double s, double up, double down) {
+        if (!(s > 0.0 && s < 1.0)) return Pair2{s, s};
+        const double angle = std::asin(std::sqrt(s)), slope = 0.5 * std::sqrt(s / (1.0 - s));
+        const double a = std::sin(std::max(0.0, angle - down * slope));
+        const double b = std::sin(std::min(1.5707963267948966, angle + up * slope));
+        return Pair2{a * a, b * b};
       });
       break;
   }
@@ -282,7 +306,28 @@ void jackknife_std_err(const TableView& table, const Records& records, Estimator
       at(L, k) = sum;
     }
   }
-  for (Index i = 0; i < records.n; ++i) {
+  if (!records.entry) {
+    for (Index k = 0; k < rows; ++k) {
+      const double u = at(gain, k) - at(L, k), v = at(L, k);
+      const double d = table.event_squares ? table.event_squares[k] : table.n_event[k];
+      const double c = table.censor_squares ? table.censor_squares[k] : table.n_censor[k];
+      at(gone, k) = d * u * u + c * v * v;
+      at(w0, k) = d + c;  // leaves at this row; turned into what is still there below
+    }
+    for (Index g = 0; g < table.n_groups; ++g) {
+      double left = 0.0;
+      for (Index k = table.group_ptr[g + 1]; k-- > table.group_ptr[g];) {
+        const double leaving = at(w0, k);
+        at(w0, k) = left;
+        left += leaving;
+      }
+      // As differences, which is what the sums below add up.
+      for (Index k = table.group_ptr[g + 1] - 1; k > table.group_ptr[g]; --k) {
+        at(w0, k) -= at(w0, k - 1);
+      }
+    }
+  }
+  for (Index i = 0; records.entry && i < records.n; ++i) {
     const Index g = records.group ? records.group[i] : 0;
     const double* first = table.time + table.group_ptr[g];
     const double* last = table.time + table.group_ptr[g + 1];

@@ -2,6 +2,7 @@
 #include "taut/survival/event_table.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -52,7 +53,10 @@ void allocate(EventTable& table, Index rows, bool entry, bool weighted) {
   table.n_event = Buffer<double>(rows);
   table.n_censor = Buffer<double>(rows);
   if (entry) table.n_enter = Buffer<double>(rows);
-  if (weighted) table.n_tied = Buffer<double>(rows);
+  if (!weighted) return;
+  table.n_tied = Buffer<double>(rows);
+  table.event_squares = Buffer<double>(rows);
+  table.censor_squares = Buffer<double>(rows);
 }
 
 // --- whole times ----------------------------------------------------------------------------------
@@ -220,7 +224,7 @@ struct BackwardScan {
     while (i > 0 || (e > 0 && entry_rows)) {
       // One time: all keys in a chain of neighbours at most tol apart, from either list.
       std::uint64_t lowest = 0;
-      double d = 0.0, c = 0.0, a = 0.0;
+      double d = 0.0, c = 0.0, a = 0.0, dd = 0.0, cc = 0.0;
       Index tied = 0, leaving = 0, entering = 0;
       bool has_exit = false;
       for (bool first = true; i > 0 || e > 0; first = false) {
@@ -239,8 +243,10 @@ struct BackwardScan {
         leaving += w != 0.0;
         if (std::signbit(w)) {
           c -= w;
+          cc += w * w;
         } else {
           d += w;
+          dd += w * w;
           tied += w != 0.0;
         }
         --i;
@@ -259,7 +265,11 @@ struct BackwardScan {
       out.n_at_risk[row] = n;
       out.n_event[row] = d;
       out.n_censor[row] = c;
-      if (!out.n_tied.empty()) out.n_tied[row] = static_cast<double>(tied);
+      if (!out.n_tied.empty()) {
+        out.n_tied[row] = static_cast<double>(tied);
+        out.event_squares[row] = dd;
+        out.censor_squares[row] = cc;
+      }
       if (!out.n_enter.empty()) {
         if (entry_rows) {
           out.n_enter[row] = a;
@@ -324,19 +334,20 @@ EventTable pair_table(const Records& r, const Places& places, int ulps, bool ent
   });
   monitor.poll({});
   table.group_ptr.assign(1, 0);
+  const std::array<Buffer<double>*, 8> all = {
+      &table.time,    &table.n_at_risk, &table.n_event,       &table.n_censor,
+      &table.n_enter, &table.n_tied,    &table.event_squares, &table.censor_squares};
   Index row = 0;
   for (Index g = 0; g < r.n_groups; ++g) {
     const Index from = first[static_cast<std::size_t>(g)];
     const Index size = room * places.ptr[static_cast<std::size_t>(g) + 1] - from;
-    for (Buffer<double>* column : {&table.time, &table.n_at_risk, &table.n_event, &table.n_censor,
-                                   &table.n_enter, &table.n_tied}) {
+    for (Buffer<double>* column : all) {
       shift_down(*column, from, row, size);
     }
     row += size;
     table.group_ptr.push_back(row);
   }
-  for (Buffer<double>* column : {&table.time, &table.n_at_risk, &table.n_event, &table.n_censor,
-                                 &table.n_enter, &table.n_tied}) {
+  for (Buffer<double>* column : all) {
     if (!column->empty()) column->shrink(row);
   }
   return table;

@@ -293,7 +293,8 @@ class KaplanMeier(BaseEstimator):
         else:
             flat = self._finish(flat, records, weights, codes, jackknife, z, threads)
         flat["conf_lower"], flat["conf_upper"] = flat.pop("lower"), flat.pop("upper")
-        flat.pop("consistent", None)
+        for name in ("consistent", "event_squares", "censor_squares"):
+            flat.pop(name, None)
         self.jackknife_ = jackknife
         self.group_ptr_ = flat.pop("group_ptr")
         self.flat_ = flat
@@ -324,17 +325,7 @@ class KaplanMeier(BaseEstimator):
         survival, se = _core.survival_curve(time, risk, event, tied, ptr, kind, False, threads)
         if jackknife and records is not None:
             se = _core.survival_jackknife(
-                time,
-                risk,
-                event,
-                tied,
-                ptr,
-                kind,
-                records.time,
-                records.event,
-                records.entry,
-                weights,
-                codes,
+                flat, kind, records.time, records.event, records.entry, weights, codes
             )
         scale = _lower_scale(self.conf_lower, flat, survival, se)
         lower, upper = _core.survival_limits(survival, se, scale, self.conf_type, z, threads)

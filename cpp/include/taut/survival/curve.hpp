@@ -13,7 +13,10 @@ struct TableView {
   const double* time = nullptr;
   const double* n_at_risk = nullptr;
   const double* n_event = nullptr;
+  const double* n_censor = nullptr;  ///< read by the jackknife only
   const double* n_tied = nullptr;  ///< records with an event; null: n_event counts them
+  const double* event_squares = nullptr;   ///< sums of squared weights of the records that leave;
+  const double* censor_squares = nullptr;  ///< null: those of weights 1
   const Index* group_ptr = nullptr;
   Index n_groups = 0;
 
@@ -50,7 +53,8 @@ void confidence_limits(const double* survival, const double* std_err, const doub
 /// not counts: sum_i w_i^2 U_i^2 with U_i = dH/dw_i. For Kaplan-Meier
 /// U_i = sum over t_j <= t of (dN_ij - Y_ij d_j/n_j)/(n_j - d_j). Infinite where S has reached 0
 /// (the standard error of S itself is then 0). The table must be made from these records.
-/// O(n log m).
+/// Without late entry the sums of squared weights at each row are enough: O(m). Otherwise records
+/// look up their rows: O(n log m).
 void jackknife_std_err(const TableView& table, const Records& records, Estimator estimator,
                        double* std_err);
 

@@ -39,6 +39,7 @@ struct EventTable {
   Buffer<double> time, n_at_risk, n_event, n_censor;
   Buffer<double> n_enter;  ///< empty without left truncation
   Buffer<double> n_tied;   ///< number of records with an event, if there are weights; else empty
+  Buffer<double> event_squares, censor_squares;  ///< sums of squared weights, if there are weights
   std::vector<Index> group_ptr;
   /// False if more records leave at a time than are at risk: a record whose entry and exit are one
   /// time under the tie tolerance.
