@@ -12,6 +12,8 @@ from survival_reference import close, complete, numbers, results, table
 
 from taut.survival import (
     EventTable,
+    KaplanMeier,
+    bootstrap_curve,
     brier_score,
     censoring_weights,
     concordance_index,
@@ -471,3 +473,63 @@ def test_other_mistakes_with_tables():
     with pytest.raises(ValueError, match="edges must be"):
         table_.binned([1.0])
     assert repr(table_) == "EventTable(1 times, 1 events, 0 censored)"
+
+
+# --- bootstrap ------------------------------------------------------------------------------------
+
+
+def test_the_bootstrap_does_not_depend_on_threads():
+    data = table("heart")
+    y = (data["stop"], data["event"], data["start"])
+    options = {"quantiles": [0.5], "tau": 300.0, "random_state": 3}
+    one, two = (bootstrap_curve(y, 50, n_jobs=jobs, **options) for jobs in (1, 2))
+    assert_array_equal(one.replicates, two.replicates)
+    assert_array_equal(one.quantiles, two.quantiles)
+    assert_array_equal(one.rmst, two.rmst)
+    assert one.replicates.shape == (50, one.time.size)
+    assert not np.array_equal(one.rmst, bootstrap_curve(y, 50, tau=300.0, random_state=4).rmst)
+
+
+def test_replicates_are_curves_of_drawn_records():
+    """The same draws from NumPy's Philox, and the curve of the records drawn."""
+    from taut._random import philox_key
+
+    data = table("lung")
+    y = (data["time"], data["event"], data["time"] - 100 - np.arange(228) % 7)
+    got = bootstrap_curve(y, 3, times=[100.0, 400.0], quantiles=[0.25], tau=365.0, random_state=1)
+    k0, k1 = philox_key(1)
+    for b in range(3):
+        words = np.random.Philox(key=[k0, k1], counter=[0, b, 0, 0]).random_raw(228)
+        rows = np.array([int(w) * 228 >> 64 for w in words])
+        model = KaplanMeier().fit(tuple(c[rows] for c in y))
+        assert_allclose(got.replicates[b], model.predict([100.0, 400.0]), rtol=1e-12)
+        assert_allclose(got.quantiles[b, 0], model.quantile(0.25))
+        assert_allclose(got.rmst[b], model.rmst(365.0).mean, rtol=1e-12)
+
+
+def test_bootstrap_errors_are_those_of_the_formulas():
+    data = table("lung")
+    y = (data["time"], data["event"])
+    got = bootstrap_curve(y, 2000, times=[100.0, 365.0, 700.0], tau=365.0, random_state=0)
+    model = KaplanMeier().fit(y)
+    at = np.searchsorted(model.time_, got.time, side="right") - 1
+    assert_allclose(got.std_err, model.std_err_[at], rtol=0.08)
+    assert_allclose(got.rmst.std(), model.rmst(365.0).std_err, rtol=0.08)
+    assert (got.band_lower <= got.lower + 0.01).all()
+    assert (got.band_upper >= got.upper - 0.01).all()
+    assert_allclose(got.survival, model.predict(got.time))
+
+
+def test_bad_arguments_of_the_bootstrap():
+    for options, message in (
+        ({"n_boot": 1}, "n_boot must be a whole number >= 2"),
+        ({"n_boot": 2.5}, "n_boot must be a whole number"),
+        ({"times": [np.nan]}, "times must be"),
+        ({"quantiles": [2.0]}, "quantiles must lie between 0 and 1"),
+        ({"tau": 0.0}, "tau must be finite and above 0"),
+        ({"conf_level": 2}, "conf_level must lie"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bootstrap_curve(Y, **options)
+    flat = bootstrap_curve(([1.0, 2.0], [0, 0]), 5)
+    assert flat.time.size == 0

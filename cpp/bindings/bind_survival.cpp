@@ -9,6 +9,7 @@
 
 #include "array.hpp"
 #include "monitor.hpp"
+#include "taut/survival/bootstrap.hpp"
 #include "taut/survival/concordance.hpp"
 #include "taut/survival/cox.hpp"
 #include "taut/survival/curve.hpp"
@@ -537,6 +538,43 @@ py::tuple cox_scaled(const py::dict& data, const py::object& coef, const py::obj
   return py::make_tuple(to_array(std::move(score)), to_array(std::move(information), {p, p}));
 }
 
+py::tuple bootstrap(const py::object& time, const py::object& out_row, const py::object& in_row,
+                    const py::object& event, const py::object& at, const py::object& probs,
+                    const py::object& tau, Index n_boot, std::uint64_t k0, std::uint64_t k1,
+                    int n_threads, const py::object& callback) {
+  survival::RowRecords records;
+  const VecView<double> rows = vec_view<double>(time, "time");
+  records.m = rows.size;
+  records.time = rows.data;
+  const VecView<std::int32_t> out = vec_view<std::int32_t>(out_row, "out_row");
+  records.n = out.size;
+  records.out = codes_of(out_row, "out_row", -1, records.m);
+  records.in = codes_of(in_row, "in_row", records.n, records.m + 1);
+  records.event = vec_view<std::uint8_t>(event, "event", records.n).data;
+  survival::BootstrapSpec spec;
+  const VecView<std::int32_t> at_view = vec_view<std::int32_t>(at, "at");
+  for (Index q = 0; q < at_view.size; ++q) {
+    if (at_view.data[q] < -1 || at_view.data[q] >= records.m) {
+      throw py::value_error("at must hold rows of the table or -1.");
+    }
+  }
+  const VecView<double> p = vec_view<double>(probs, "probs"), t = vec_view<double>(tau, "tau");
+  if (records.n == 0 || n_boot < 1) throw py::value_error("n_boot and records must be >= 1.");
+  spec = {n_boot, at_view.data, at_view.size, p.data, p.size, t.data, t.size};
+  PyMonitor monitor{callback};
+  Buffer<double> s(n_boot * spec.n_at), q(n_boot * spec.n_probs), m(n_boot * spec.n_tau);
+  {
+    py::gil_scoped_release release;
+    survival::bootstrap_curves(records, spec, {k0, k1}, s.data(), q.data(), m.data(), n_threads,
+                               monitor);
+  }
+  const auto shaped = [n_boot](Buffer<double>&& values, Index width) {
+    return own(std::move(values)).reshape({n_boot, width});
+  };
+  return py::make_tuple(shaped(std::move(s), spec.n_at), shaped(std::move(q), spec.n_probs),
+                        shaped(std::move(m), spec.n_tau));
+}
+
 }  // namespace
 }  // namespace taut::bindings
 
@@ -588,4 +626,8 @@ void bind_survival(py::module_& m) {
         "Residuals of a Cox model.");
   m.def("cox_scaled", &b::cox_scaled, py::arg("data"), py::arg("coef"), py::arg("row_scale"),
         "(score, information) with event rows multiplied.");
+  m.def("survival_bootstrap", &b::bootstrap, py::arg("time"), py::arg("out_row"), py::arg("in_row"),
+        py::arg("event"), py::arg("at"), py::arg("probs"), py::arg("tau"), py::arg("n_boot"),
+        py::arg("k0"), py::arg("k1"), py::arg("n_threads") = 1, py::arg("callback") = py::none(),
+        "(survival, quantiles, restricted means) of bootstrap replicates.");
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "taut/core/philox.hpp"
+#include "taut/survival/bootstrap.hpp"
 #include "taut/survival/buffer.hpp"
 #include "taut/survival/concordance.hpp"
 #include "taut/survival/cox.hpp"
@@ -259,7 +260,8 @@ TEST_CASE("the jackknife of rows and of records agree") {
     std::vector<double> one(static_cast<std::size_t>(a.time.size())), other(one);
     jackknife_std_err(view(a), plain, kind, one.data());
     jackknife_std_err(view(b), early, kind, other.data());
-    for (std::size_t k = 0; k < one.size(); ++k) CHECK((one[k] == other[k] || one[k] == doctest::Approx(other[k])));
+    for (std::size_t k = 0; k < one.size(); ++k)
+      CHECK((one[k] == other[k] || one[k] == doctest::Approx(other[k])));
   }
 }
 
@@ -402,4 +404,25 @@ TEST_CASE("dependent columns are set aside") {
   CHECK(x[1] == 0.0);
   CHECK(x[2] == doctest::Approx(2.0));
   CHECK(inverse[0] == doctest::Approx(0.5));
+}
+
+TEST_CASE("bootstrap replicates are the same for any number of threads") {
+  SilentMonitor monitor;
+  const double time[] = {1.0, 2.0, 3.0};
+  const std::int32_t out[] = {0, 1, 1, 2}, in[] = {0, 0, 1, 2}, at[] = {-1, 0, 2};
+  const unsigned char event[] = {1, 0, 1, 1};
+  RowRecords records{4, 3, time, out, in, event};
+  const double p = 0.5, tau = 2.5;
+  const BootstrapSpec spec{40, at, 3, &p, 1, &tau, 1};
+  std::vector<double> s(120), q(40), m(40), s2(120), q2(40), m2(40);
+  bootstrap_curves(records, spec, {1, 2}, s.data(), q.data(), m.data(), 1, monitor);
+  bootstrap_curves(records, spec, {1, 2}, s2.data(), q2.data(), m2.data(), 2, monitor);
+  CHECK(s == s2);
+  CHECK(m == m2);
+  for (std::size_t b = 0; b < 40; ++b) {
+    CHECK(s[3 * b] == 1.0);
+    CHECK(s[3 * b + 1] >= s[3 * b + 2]);
+    CHECK(m[b] > 0.0);
+    CHECK(m[b] <= 2.5);
+  }
 }

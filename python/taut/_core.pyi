@@ -140,6 +140,20 @@ def survival_restricted_mean(
     survival: _Float,
     tau: float,
 ) -> tuple[_Float, _Float]: ...
+def survival_bootstrap(
+    time: _Float,
+    out_row: NDArray[np.int32],
+    in_row: _Codes,
+    event: _Flags,
+    at: NDArray[np.int32],
+    probs: _Float,
+    tau: _Float,
+    n_boot: int,
+    k0: int,
+    k1: int,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> tuple[_Float, _Float, _Float]: ...
 def survival_merge(a: tuple[Any, ...], b: tuple[Any, ...]) -> dict[str, Any]: ...
 def survival_at_risk(table: tuple[Any, ...]) -> _Float: ...
 def logrank(

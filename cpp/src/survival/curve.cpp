@@ -232,9 +232,7 @@ void confidence_limits(const double* survival, const double* std_err, const doub
   using linalg::fast_exp;
   switch (type) {
     case LimitType::plain:
-      run([](double s, double up, double down) {
-        return Pair2{s * (1.0 - down), s * (1.0 + up)};
-      });
+      run([](double s, double up, double down) { return Pair2{s * (1.0 - down), s * (1.0 + up)}; });
       break;
     case LimitType::log:
       run([](double s, double up, double down) {
@@ -243,8 +241,9 @@ void confidence_limits(const double* survival, const double* std_err, const doub
       break;
     case LimitType::log_log:
       parallel_blocks(n, k_chunk, n_threads, [&](Index begin, Index end) {
-        log_log_chunk(survival + begin, std_err + begin, lower_scale ? lower_scale + begin : nullptr,
-                      end - begin, z, lower + begin, upper + begin);
+        log_log_chunk(survival + begin, std_err + begin,
+                      lower_scale ? lower_scale + begin : nullptr, end - begin, z, lower + begin,
+                      upper + begin);
       });
       break;
     case LimitType::logit:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The console script: ``taut fit`` for a table of one's own, ``taut demo`` to look around."""
+"""The console script: ``taut fit`` and ``taut survival`` for tables of one's own, ``taut demo``."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"taut {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_fit(commands)
+    _add_survival(commands)
     _add_demo(commands)
     return parser
 
@@ -121,6 +122,32 @@ def _add_fit(commands: Any) -> None:
     fit.set_defaults(command=_run_fit)
 
 
+def _add_survival(commands: Any) -> None:
+    survival = commands.add_parser(
+        "survival",
+        help="survival curves and tests of a table, as a report",
+        description="Estimate survival from times and events and write one HTML report.",
+    )
+    survival.add_argument("table", metavar="TABLE", help="CSV, TSV or Parquet file with a header")
+    survival.add_argument("--time", required=True, metavar="COLUMN", help="time of exit")
+    survival.add_argument(
+        "--event", required=True, metavar="COLUMN", help="1 if the event was seen then, else 0"
+    )
+    survival.add_argument("--group", metavar="COLUMN", help="groups to compare")
+    survival.add_argument("--entry", metavar="COLUMN", help="time of entry under observation")
+    survival.add_argument(
+        "--conf-level",
+        type=_share,
+        default=0.95,
+        metavar="LEVEL",
+        help="of confidence limits (default: 0.95)",
+    )
+    survival.add_argument(
+        "--out", default="report.html", metavar="FILE", help="report (default: report.html)"
+    )
+    survival.set_defaults(command=_run_survival)
+
+
 def _add_demo(commands: Any) -> None:
     demo = commands.add_parser(
         "demo",
@@ -141,6 +168,12 @@ def _run_fit(arguments: argparse.Namespace) -> None:
     from taut.cli._run import run_fit
 
     run_fit(arguments)
+
+
+def _run_survival(arguments: argparse.Namespace) -> None:
+    from taut.cli._survival import run_survival
+
+    run_survival(arguments)
 
 
 def _run_demo(arguments: argparse.Namespace) -> None:

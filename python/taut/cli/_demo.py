@@ -18,6 +18,7 @@ from taut.cli._errors import UsageError
 from taut.cli._fit import MODEL_NAMES, FitResult, Options, fit_table
 from taut.cli._html import beside, check_writable, number, page_html, table_html, write_atomically
 from taut.cli._run import require_packages
+from taut.cli._survival import SurvivalResult, lung_report
 from taut.cli._table import prepare
 
 if TYPE_CHECKING:
@@ -71,8 +72,10 @@ def run_demo(arguments: argparse.Namespace) -> None:
             html = report_html(result, source=case.title, command="taut demo", about=case.about)
             write_atomically(folder / f"{case.slug}.html", html)
             done.append((case, result))
-        bar.update(len(CASES), "")
-    write_atomically(folder / "index.html", _index_html(done))
+        bar.update(len(CASES), "Lung cancer")
+        lung, page = lung_report()
+        write_atomically(folder / "lung.html", page)
+    write_atomically(folder / "index.html", _index_html(done, lung))
 
     summary = RichTable(box=None, pad_edge=False, header_style="dim")
     for heading in ("data", "chosen", "held-out score", "trivial", "largest gap"):
@@ -91,7 +94,7 @@ def run_demo(arguments: argparse.Namespace) -> None:
     console.print(Text(f"Open {folder / 'index.html'} in a browser.", style="bold"), soft_wrap=True)
 
 
-def _index_html(done: list[tuple[Case, FitResult]]) -> str:
+def _index_html(done: list[tuple[Case, FitResult]], lung: SurvivalResult) -> str:
     rows = []
     for case, result in done:
         score = result.scores[0]
@@ -117,8 +120,13 @@ def _index_html(done: list[tuple[Case, FitResult]]) -> str:
         "that were held out, and a proof of how close the fit is to the optimum.</p>\n"
         + table_html(header, rows, "  n nn ")
         + f"<h2>The data</h2>\n<ul>{about}</ul>\n"
+        "<h2>Times until an event</h2>\n"
+        '<p><a href="lung.html">Lung cancer</a>: survival of '
+        f"{lung.y[0].size} patients, {int(lung.y[1].sum())} of whom died, by sex (log-rank "
+        f"p = {number(lung.test.p_value, 2)}).</p>\n"
         "<h2>On a table of your own</h2>\n"
-        "<pre><code>taut fit TABLE.csv --target COLUMN</code></pre>"
+        "<pre><code>taut fit TABLE.csv --target COLUMN\n"
+        "taut survival TABLE.csv --time COLUMN --event COLUMN --group COLUMN</code></pre>"
     )
     all_seconds = sum(result.seconds for _, result in done)
     return page_html("taut demo", body, f"All fits together: {all_seconds:.1f} s.")

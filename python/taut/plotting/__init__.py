@@ -14,12 +14,15 @@ from taut.plotting._cv import CVCurveDisplay
 from taut.plotting._path import PathDisplay
 from taut.plotting._residual import ResidualDisplay
 from taut.plotting._stability import StabilityDisplay
+from taut.plotting._survival import BrierDisplay, SurvivalCurveDisplay
 
 __all__ = [
+    "BrierDisplay",
     "CVCurveDisplay",
     "CoefficientDisplay",
     "ConfusionDisplay",
     "PathDisplay",
     "ResidualDisplay",
     "StabilityDisplay",
+    "SurvivalCurveDisplay",
 ]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from taut.survival._bootstrap import BootstrapCurve, bootstrap_curve
 from taut.survival._cox import CoxPH, ProportionalHazardsResult
 from taut.survival._curve import (
     ConfidenceBand,
@@ -32,6 +33,7 @@ from taut.survival._surv import Surv
 from taut.survival._table import EventTable
 
 __all__ = [
+    "BootstrapCurve",
     "CensoringCurve",
     "Concordance",
     "ConfidenceBand",
@@ -46,6 +48,7 @@ __all__ = [
     "RestrictedMean",
     "Surv",
     "SurvivalArrays",
+    "bootstrap_curve",
     "brier_score",
     "censoring_weights",
     "concordance_index",

@@ -13,8 +13,8 @@ struct TableView {
   const double* time = nullptr;
   const double* n_at_risk = nullptr;
   const double* n_event = nullptr;
-  const double* n_censor = nullptr;  ///< read by the jackknife only
-  const double* n_tied = nullptr;  ///< records with an event; null: n_event counts them
+  const double* n_censor = nullptr;        ///< read by the jackknife only
+  const double* n_tied = nullptr;          ///< records with an event; null: n_event counts them
   const double* event_squares = nullptr;   ///< sums of squared weights of the records that leave;
   const double* censor_squares = nullptr;  ///< null: those of weights 1
   const Index* group_ptr = nullptr;
