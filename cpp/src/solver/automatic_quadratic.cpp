@@ -19,6 +19,12 @@ constexpr Index k_least_features = 256;
 
 Index gram_limit(const Problem& problem) {
   const design::Design& X = problem.Z.raw();
+  // Norms of blocks, unlike the Lasso, leave more coefficients nonzero than there are rows, and then
+  // X is the smaller matrix.
+  penalty::BlockNorm norm;
+  if (problem.penalty.as_norm(0, norm) && !X.is_sparse()) {
+    return std::clamp(X.rows() / 4, k_least_features, k_most_features);
+  }
   if (!X.is_sparse() || X.cols() == 0) return k_most_features;
   Index entries = 0;
   for (Index j = 0; j < X.cols(); ++j) entries += X.column_entries(j);

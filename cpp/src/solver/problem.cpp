@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "taut/core/parallel.hpp"
+#include "taut/linalg/dense.hpp"
 #include "taut/linalg/kernels.hpp"
 
 namespace taut::solver {
@@ -79,9 +80,21 @@ void gradients(const Problem& problem, const Iterate& at, const Index* features,
     return;
   }
   constexpr Index k_feature_block = 16;
+  // With many outputs u no longer fits next to a column: panels of columns make matrix products.
+  constexpr Index k_many_outputs = 6;
+  const bool panels = K >= k_many_outputs && !problem.Z.raw().is_sparse();
   const double work = static_cast<double>(count) * static_cast<double>(n * K);
   parallel_blocks(
       count, k_feature_block, work < 1e5 ? 1 : problem.n_threads, [&](Index begin, Index end) {
+        if (panels) {
+          std::vector<double> panel(at_(n * (end - begin)));
+          for (Index c = begin; c < end; ++c) {
+            problem.Z.pack(features ? features[c] : c, nullptr, 0, n, &panel[at_((c - begin) * n)]);
+          }
+          std::fill(out + begin * K, out + end * K, 0.0);
+          linalg::add_gemm_tn(K, end - begin, n, u.data(), n, panel.data(), n, out + begin * K, K);
+          return;
+        }
         for (Index c = begin; c < end; ++c) {
           problem.Z.dots(features ? features[c] : c, u.data(), sums.data(), K, out + c * K);
         }

@@ -8,6 +8,7 @@
 #include "taut/core/parallel.hpp"
 #include "taut/linalg/kernels.hpp"
 #include "taut/penalty/folded.hpp"
+#include "taut/solver/block_step.hpp"
 
 namespace taut::solver {
 namespace {
@@ -42,6 +43,7 @@ constexpr double k_build_share = 0.5;
 
 /// Models with more coordinates than this have no Gram: coordinate descent on the rows instead.
 constexpr Index k_gram_limit = 2500;
+constexpr Index k_least_gram = 256;
 /// Sweeps of that descent for one model, and the share of the violation at which it ends.
 constexpr int k_naive_sweeps = 100;
 constexpr double k_naive_accuracy = 0.05;
@@ -214,12 +216,19 @@ void ProxNewton::polish_intercept(Iterate& at) {
   }
 }
 
+/// Models with more coordinates than this go without a Gram. Norms of blocks, unlike the Lasso, leave
+/// more coefficients nonzero than there are rows, and then X is the smaller matrix.
+Index ProxNewton::gram_limit() const {
+  if (width() > 1 || problem_.penalty.blocks().single()) return k_gram_limit;
+  return std::clamp(problem_.rows(), k_least_gram, k_gram_limit);
+}
+
 /// Coordinates that a new model would have.
 Index ProxNewton::model_size(const Iterate& at) const {
   const Index K = width();
   const penalty::Penalty& penalty = problem_.penalty;
   Index size = 0;
-  if (count() * K <= k_gram_limit) return count() * K;
+  if (count() * K <= gram_limit()) return count() * K;
   for_each_block(problem_, features_.data(), count(), [&](Index b, Index first, Index c) {
     if (any_nonzero(&at.coef[at_(first * K)], penalty.width(b)) || penalty.is_free(b) ||
         penalty.pull(&grad_[at_(c * K)], b) > k_near * penalty.threshold(b)) {
@@ -396,7 +405,6 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
   };
   struct Range {
     Index block, first;  // rows first .. first + size of the block
-    double curvature;    // bound over the block
   };
   std::vector<Row> rows;
   std::vector<Range> ranges;
@@ -405,7 +413,7 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
     if (penalty.is_excluded(b) || (size == 1 && Z.norm(first) == 0.0)) return;
     if (any_nonzero(&at.coef[at_(first * K)], size * K) || penalty.is_free(b) ||
         penalty.subdiff_distance(&at.coef[at_(first * K)], &grad_[at_(c * K)], b) > 0.0) {
-      ranges.push_back({b, static_cast<Index>(rows.size()), 0.0});
+      ranges.push_back({b, static_cast<Index>(rows.size())});
       for (Index i = 0; i < size; ++i) rows.push_back({first + i, c + i, 0.0, 0.0});
     }
   });
@@ -429,16 +437,40 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
         }
       });
 
-  for (Range& range : ranges) {
-    for (Index i = 0; i < penalty.blocks().size(range.block); ++i) {
-      range.curvature += rows[at_(range.first + i)].curvature;
-    }
-  }
+  // The block's part of the Hessian, the h-mean taken out.
+  std::vector<BlockStep> steps(ranges.size());
+  const Index n_ranges = static_cast<Index>(ranges.size());
+  parallel_blocks(
+      n_ranges, k_feature_block, threads_for(static_cast<double>(n * height), problem_.n_threads),
+      [&](Index begin, Index end) {
+        std::vector<Index> features;
+        std::vector<double> gram;
+        for (Index i = begin; i < end; ++i) {
+          const Index first = ranges[at_(i)].first;
+          const Index size = penalty.blocks().size(ranges[at_(i)].block);
+          features.clear();
+          for (Index a = 0; a < size; ++a) {
+            features.push_back(rows[at_(first + a)].feature);
+          }
+          gram.resize(at_(size * size));
+          if (size > 1) {
+            Z.gram(features.data(), size, features.data(), size, h.data(), 1, gram.data(), size);
+          }
+          for (Index a = 0; a < size; ++a) {
+            const double dot_a = rows[at_(first + a)].h_dot;
+            for (Index c = 0; centre && c < size; ++c) {
+              gram[at_(c * size + a)] -= dot_a * rows[at_(first + c)].h_dot / sum_h;
+            }
+            gram[at_(a * size + a)] = rows[at_(first + a)].curvature;
+          }
+          steps[at_(i)] = BlockStep(size, gram.data(), size);
+        }
+      });
 
   // eta moves by direction_k + shift_k; h_sum_k = sum h o direction_k.
   std::fill(direction_.begin(), direction_.end(), 0.0);
   std::vector<double> h_sum(at_(K), 0.0), constants(at_(K), 0.0);
-  std::vector<double> next(at_(penalty.blocks().largest() * K));
+  std::vector<double> next(at_(penalty.blocks().largest() * K)), old;
   std::vector<double> b(at_(height * K));
   for (Index r = 0; r < height; ++r) {
     std::copy_n(&at.coef[at_(rows[at_(r)].feature * K)], K, &b[at_(r * K)]);
@@ -447,54 +479,63 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
     // Total constant of output k at the minimiser over the intercept, given the direction.
     return centre ? -(grad0_[at_(k)] + h_sum[at_(k)]) / sum_h : constants[at_(k)];
   };
-  const auto visit = [&](const Range& range) {
+  penalty::BlockNorm norm;
+  const bool norms = penalty.as_norm(0, norm);
+  std::vector<double> scratch;
+  const auto visit = [&](Index place) {
+    const Range& range = ranges[at_(place)];
     const Index size = penalty.blocks().size(range.block);
-    const double inverse = 1.0 / range.curvature;
+    double* now = &b[at_(range.first * K)];
     for (Index i = 0; i < size; ++i) {
       const Row& f = rows[at_(range.first + i)];
-      const double* now = &b[at_((range.first + i) * K)];
       for (Index k = 0; k < K; ++k) {
         const double* d = &direction_[at_(k * n)];
         const double h_x_d = Z.raw().weighted_dot(f.feature, h.data(), d);
         const double product = (h_x_d - Z.mean(f.feature) * h_sum[at_(k)]) / Z.scale(f.feature) +
                                intercept_shift(k) * f.h_dot;
-        next[at_(i * K + k)] = now[k] - inverse * (grad_[at_(f.slot * K + k)] + product);
+        next[at_(i * K + k)] = -(grad_[at_(f.slot * K + k)] + product);
       }
     }
-    penalty.prox(next.data(), inverse, range.block);
+    const double curvature = steps[at_(place)].bound();
+    if (!(curvature > 0.0)) return 0.0;
+    old.assign(now, now + size * K);
+    if (norms) {
+      penalty.as_norm(range.block, norm);
+      if (!steps[at_(place)](norm, K, now, next.data(), scratch)) return 0.0;
+    } else {
+      for (Index k = 0; k < size * K; ++k) now[k] += next[at_(k)] / curvature;
+      penalty.prox(now, 1.0 / curvature, range.block);
+    }
     double moved = 0.0;
     for (Index i = 0; i < size; ++i) {
       const Row& f = rows[at_(range.first + i)];
-      double* now = &b[at_((range.first + i) * K)];
       for (Index k = 0; k < K; ++k) {
-        const double change = next[at_(i * K + k)] - now[k];
+        const double change = now[i * K + k] - old[at_(i * K + k)];
         if (change == 0.0) continue;
-        moved = std::max(moved, range.curvature * std::abs(change));
+        moved = std::max(moved, curvature * std::abs(change));
         const double constant = Z.add_to(f.feature, change, &direction_[at_(k * n)]);
         constants[at_(k)] += constant;
         h_sum[at_(k)] += change * f.h_dot - constant * sum_h;
-        now[k] = next[at_(i * K + k)];
       }
     }
     return moved;
   };
   const double goal = k_naive_accuracy * violation;
-  std::vector<Range> support;
+  std::vector<Index> support;
   int sweeps = 0;
   while (sweeps < k_naive_sweeps) {
     double moved = 0.0;
-    for (const Range& range : ranges) moved = std::max(moved, visit(range));
+    for (Index i = 0; i < n_ranges; ++i) moved = std::max(moved, visit(i));
     ++sweeps;
     if (moved <= goal) break;
     support.clear();
-    for (const Range& range : ranges) {
-      if (any_nonzero(&b[at_(range.first * K)], penalty.width(range.block))) {
-        support.push_back(range);
-      }
+    for (Index i = 0; i < n_ranges; ++i) {
+      const Range& range = ranges[at_(i)];
+      if (any_nonzero(&b[at_(range.first * K)], penalty.width(range.block))) support.push_back(i);
     }
     for (; sweeps < k_naive_sweeps && moved > goal; ++sweeps) {
       moved = 0.0;
-      for (const Range& range : support) moved = std::max(moved, visit(range));
+      for (Index i : support) moved = std::max(moved, visit(i));
     }
   }
 
@@ -766,7 +807,7 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
     }
 
     const Index hessians = counters_.hessians;
-    const bool naive = naive_ || model_size(at) > k_gram_limit;
+    const bool naive = naive_ || model_size(at) > gram_limit();
     rebuild = rebuild || rebuild_ || (contraction_ > 0.0 && model_pays(expected, target));
     const Step step = naive ? naive_step(at, worst) : model_step(at, rebuild, worst, max_iter);
     const bool fresh = counters_.hessians > hessians;

@@ -63,6 +63,7 @@ class ProxNewton final : public InnerSolver {
   bool scaled_step(Iterate& at, Step& step, double violation, Index max_rounds);
   Step naive_step(Iterate& at, double violation);
   Index model_size(const Iterate& at) const;
+  Index gram_limit() const;
   bool line_search(Iterate& at, Step& step, const std::vector<Coordinate>& coordinates);
   void rescale();
   void adapt_damping(const Step& step);
