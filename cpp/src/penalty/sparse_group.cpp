@@ -33,11 +33,18 @@ double soft_norm(const double* g, Index n, double t) {
 }  // namespace
 
 double sparse_group_dual_norm(const double* g, Index n, double tau, double nu) {
-  if (tau == 0.0) return norm(g, n) / nu;
   std::vector<double> size(static_cast<std::size_t>(n));
-  for (Index k = 0; k < n; ++k) size[static_cast<std::size_t>(k)] = std::abs(g[k]);
+  double largest = 0.0;
+  for (Index k = 0; k < n; ++k) {
+    size[static_cast<std::size_t>(k)] = std::abs(g[k]);
+    largest = std::max(largest, std::abs(g[k]));
+  }
+  if (largest == 0.0) return 0.0;
+  if (tau == 0.0) {
+    for (double& x : size) x /= largest;
+    return largest * norm(size.data(), n) / nu;
+  }
   std::sort(size.begin(), size.end(), std::greater<>());
-  if (size.empty() || size[0] == 0.0) return 0.0;
   if (nu == 0.0) return size[0] / tau;
   // With m entries above the threshold: sum (a_i - lambda tau)^2 = lambda^2 nu^2. The left side
   // minus the right falls in lambda; at lambda = a_m / tau it tells whether the root lies below.
