@@ -88,8 +88,12 @@ double Nonconvex::subdiff_distance(const double* u, const double* g, Index j) co
 }
 
 double Nonconvex::pull(const double* g, Index j) const {
-  const Folded f = folded(j);
   double most = 0.0;
+  if (lower_.empty() && upper_.empty() && rules_.factor.empty()) {
+    for (Index k = 0; k < outputs(); ++k) most = std::max(most, std::abs(g[k]));
+    return most;
+  }
+  const Folded f = folded(j);
   for (Index k = 0; k < outputs(); ++k) {
     if (f.upper > 0.0) most = std::max(most, -g[k]);
     if (f.lower < 0.0) most = std::max(most, g[k]);

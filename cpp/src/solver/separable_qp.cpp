@@ -209,13 +209,11 @@ bool SeparableQP::slide(Index a) {
   if (short_of) length = std::abs(rate) / pivot;
   if (std::isinf(length)) return false;
   const double t = down * length;
+  for (double& x : c) x *= t;
+  for (std::size_t i = 0; i < support_.size(); ++i) w_[at(support_[i])] -= c[i];
   w_[at(a)] += t;
   linalg::axpy(-t, g, q_.data(), size_);
-  for (std::size_t i = 0; i < support_.size(); ++i) {
-    if (c[i] == 0.0) continue;
-    w_[at(support_[i])] -= t * c[i];
-    linalg::axpy(t * c[i], column(support_[i]), q_.data(), size_);
-  }
+  shift(support_, c, 1);
   if (short_of) return false;
   if (first < 0) {
     w_[at(a)] = stop;
@@ -224,8 +222,26 @@ bool SeparableQP::slide(Index a) {
   const Index b = support_[at(first)];
   w_[at(b)] = stop;
   release(first);
-  if (wanted(b)) append(b, -down * c[at(first)]);
+  if (wanted(b)) append(b, -c[at(first)]);
   return true;
+}
+
+/// q += G_.a change_a over the listed coordinates.
+void SeparableQP::shift(const std::vector<Index>& moved, const std::vector<double>& change,
+                        int n_threads) {
+  constexpr Index k_rows = 64;
+  const double work = static_cast<double>(moved.size()) * static_cast<double>(size_);
+  parallel_blocks(size_, k_rows, work < 1e5 ? 1 : n_threads, [&](Index begin, Index end) {
+    double* q = q_.data() + begin;
+    std::size_t i = 0;
+    for (; i + 4 <= moved.size(); i += 4) {
+      linalg::axpy4(&change[i], column(moved[i]) + begin, column(moved[i + 1]) + begin,
+                    column(moved[i + 2]) + begin, column(moved[i + 3]) + begin, q, end - begin);
+    }
+    for (; i < moved.size(); ++i) {
+      linalg::axpy(change[i], column(moved[i]) + begin, q, end - begin);
+    }
+  });
 }
 
 /// lq: longest step, halving, at which the objective falls as it should.
@@ -300,34 +316,17 @@ bool SeparableQP::newton(int n_threads) {
     if (!exact && t > 0.0) break;
     if (wanted(a) && append(a, heading)) rhs.push_back(left);
   }
-  bool any = false;
   std::size_t kept = 0;
+  std::vector<double> change;
   for (Index a : moved) {
-    const double change = w_[at(a)] - change_[at(a)];
-    change_[at(a)] = change;
-    if (change != 0.0) {
-      moved[kept++] = a;
-      any = true;
-    }
+    const double d = change_[at(a)] - w_[at(a)];
+    if (d == 0.0) continue;
+    moved[kept++] = a;
+    change.push_back(d);
   }
   moved.resize(kept);
-  constexpr Index k_rows = 64;
-  const double work = static_cast<double>(moved.size()) * static_cast<double>(size_);
-  parallel_blocks(size_, k_rows, work < 1e5 ? 1 : n_threads, [&](Index begin, Index end) {
-    double* q = q_.data() + begin;
-    std::size_t i = 0;
-    for (; i + 4 <= moved.size(); i += 4) {
-      const double a[4] = {-change_[at(moved[i])], -change_[at(moved[i + 1])],
-                           -change_[at(moved[i + 2])], -change_[at(moved[i + 3])]};
-      linalg::axpy4(a, column(moved[i]) + begin, column(moved[i + 1]) + begin,
-                    column(moved[i + 2]) + begin, column(moved[i + 3]) + begin, q, end - begin);
-    }
-    for (; i < moved.size(); ++i) {
-      linalg::axpy(-change_[at(moved[i])], column(moved[i]) + begin, q, end - begin);
-    }
-  });
-  for (Index a : moved) change_[at(a)] = 0.0;
-  return any;
+  shift(moved, change, n_threads);
+  return kept > 0;
 }
 
 GramModel::Report SeparableQP::solve(double target, Index max_rounds, int n_threads) {

@@ -53,6 +53,7 @@ class SeparableQP final : public GramModel {
   double room(Index a, double direction, double& wall) const;
   double search(const std::vector<double>& rhs, const std::vector<double>& direction,
                 double longest) const;
+  void shift(const std::vector<Index>& moved, const std::vector<double>& change, int n_threads);
   bool newton(int n_threads);
 
   std::vector<penalty::Folded> terms_;
@@ -60,7 +61,7 @@ class SeparableQP final : public GramModel {
   std::vector<Index> support_;       ///< coordinates in the factor, in its order
   std::vector<Index> position_;      ///< place in support_ or -1
   std::vector<double> factor_bend_;  ///< second derivative with which each was factored
-  std::vector<double> change_;       ///< scratch of newton(): zero between calls
+  std::vector<double> change_;       ///< scratch of newton()
   std::vector<double> row_;          ///< scratch of append()
   Index removals_ = 0;               ///< since the factor was last built from the Gram
 };
