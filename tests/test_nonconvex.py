@@ -22,7 +22,9 @@ from taut.testing import kkt, nonconvex
 
 PENALTIES = ("mcp", "scad", "l0", "cel0", "lq")
 GAMMA = {"mcp": 3.0, "scad": 3.7, "lq": 0.5}
-DATAFITS = ("quadratic", "logistic", "multinomial")
+DATAFITS = ("quadratic", "logistic", "multinomial", "huber")
+# What poisson, whose curvature has no bound, goes with.
+CELLS = [(d, p) for d in DATAFITS for p in PENALTIES] + [("poisson", "mcp"), ("poisson", "scad")]
 FIRST_ORDER = ("fista", "ag", "pncg")
 TOL = 1e-7
 
@@ -43,8 +45,10 @@ def problem(seed: int, n: int, p: int, datafit: str = "quadratic", rho: float = 
     for j in range(1, p):
         X[:, j] = rho * X[:, j - 1] + np.sqrt(1 - rho**2) * X[:, j]
     f = X[:, :: max(1, p // 5)] @ rng.choice([-1.0, 1.0, 2.0], len(range(0, p, max(1, p // 5))))
-    if datafit == "quadratic":
-        return X, f + f.std() * rng.standard_normal(n) / 2 + 1.0
+    if datafit in ("quadratic", "huber"):
+        return X, f / f.std() + rng.standard_normal(n) / 2 + 1.0
+    if datafit == "poisson":
+        return X, rng.poisson(np.exp(0.7 * f / f.std())).astype(float)
     noisy = f + f.std() * rng.standard_normal(n)
     cuts = [0.5] if datafit == "logistic" else [1 / 3, 2 / 3]
     return X, np.digitize(noisy, np.quantile(noisy, cuts))
@@ -164,8 +168,7 @@ def test_first_order_solvers_certify_other_datafits(datafit, solver):
 # --------------------------------------------------------------------------------------
 # Stationarity of every pair, by every solver
 # --------------------------------------------------------------------------------------
-@pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("datafit", DATAFITS)
+@pytest.mark.parametrize(("datafit", "penalty"), CELLS)
 @pytest.mark.parametrize("solver", ["auto", "naive", "pncg"])
 def test_paths_are_stationary(penalty, datafit, solver):
     X, y = problem(5, 150, 40, datafit)
@@ -177,8 +180,7 @@ def test_paths_are_stationary(penalty, datafit, solver):
     assert path["n_active"][-1] >= 2
 
 
-@pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("datafit", DATAFITS)
+@pytest.mark.parametrize(("datafit", "penalty"), CELLS)
 def test_first_order_solvers_reach_the_level_of_coordinate_descent(penalty, datafit):
     """Local minima may differ; none of the solvers is systematically worse."""
     solvers = [s for s in FIRST_ORDER if not (s == "ag" and penalty in ("l0", "lq"))]
@@ -194,8 +196,7 @@ def test_first_order_solvers_reach_the_level_of_coordinate_descent(penalty, data
     assert max(total.values()) <= 1.1 * best
 
 
-@pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("datafit", DATAFITS)
+@pytest.mark.parametrize(("datafit", "penalty"), CELLS)
 def test_alpha_max(penalty, datafit):
     X, y = problem(6, 40, 15, datafit)
     X[:, 3] *= 0.05  # a column whose curvature is below the penalty's
@@ -320,6 +321,11 @@ def test_refusals():
     for penalty in ("l0", "lq"):
         with pytest.raises(ValueError, match="accelerated gradient needs a penalty that is convex"):
             fit(X, y, penalty, solver="ag")
+    for penalty in ("l0", "cel0", "lq"):
+        with pytest.raises(ValueError, match="need a datafit of bounded curvature"):
+            fit(X, np.round(np.exp(y - y.max())), penalty, "poisson")
+    with pytest.raises(ValueError, match="root of the mean square"):
+        fit(X, y, "mcp", "sqrt")
     with pytest.raises(ValueError, match="solver must be 'auto', 'gram', 'naive', 'fista', 'ag'"):
         fit(X, y, "mcp", solver="newton")
 
@@ -328,6 +334,7 @@ def test_refusals():
     ("options", "message"),
     [
         ({"penalty": "log"}, "penalty must be 'mcp'"),
+        ({"penalty": "l0", "datafit": "poisson"}, "'l0' needs a datafit of bounded curvature"),
         ({"penalty": "mcp"}, r"'mcp' needs gamma in \(0, inf\), got None"),
         ({"penalty": "scad", "gamma": 2.0}, r"'scad' needs gamma in \(2, inf\), got 2.0"),
         ({"penalty": "lq", "gamma": 1.0}, r"'lq' needs gamma in \(0, 1\), got 1.0"),

@@ -2,11 +2,17 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <cmath>
+#include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "array.hpp"
+#include "linear_factories.hpp"
+#include "monitor.hpp"
 #include "taut/penalty/folded.hpp"
+#include "taut/solver/first_order.hpp"
 
 namespace taut::bindings {
 namespace {
@@ -83,6 +89,80 @@ py::array_t<double> penalty_values(const py::object& x, const std::string& penal
   return out;
 }
 
+solver::Method method_of(const std::string& name) {
+  using solver::Method;
+  if (name == "proximal_gradient") return Method::proximal_gradient;
+  if (name == "fista") return Method::fista;
+  if (name == "ag") return Method::accelerated_gradient;
+  if (name == "ag_original") return Method::accelerated_gradient_original;
+  if (name == "pncg") return Method::conjugate_gradient;
+  throw py::value_error(
+      "solver must be 'proximal_gradient', 'fista', 'ag', 'ag_original' or 'pncg', got '" + name +
+      "'.");
+}
+
+py::dict first_order(const py::object& X, const py::object& y, const std::string& datafit,
+                     const std::string& solver, double alpha, const py::object& sample_weight,
+                     const std::string& penalty, double l1_ratio, double gamma, double exponent,
+                     double delta, const py::object& penalty_factor, const py::object& coef_init,
+                     bool fit_intercept, bool standardize, double tol, double floor, Index max_iter,
+                     int n_threads, const py::object& callback) {
+  const DesignView view = design_view(X, "X");
+  const std::unique_ptr<design::Design> design = std::visit(MakeDesign{}, view);
+  const Index n = design->rows(), p = design->cols();
+  const auto target = py::cast<py::array>(y);
+  const Index K = target.ndim() == 2 ? target.shape(1) : 1;
+  const std::vector<double> response = to_columns(y, "y", n, K);
+  const std::vector<double> weights = normalised_weights(sample_weight, n);
+  DatafitSpec data;
+  data.rows = n;
+  data.outputs = K;
+  data.y = response.data();
+  data.weights = weights.data();
+  data.delta = delta;
+  const auto loss = make_datafit(datafit, data);
+  PenaltySpec spec;
+  spec.features = p;
+  spec.outputs = K;
+  spec.factor = penalty_factor;
+  spec.lower = spec.upper = spec.groups = py::none();
+  spec.l1_ratio = l1_ratio;
+  spec.gamma = gamma;
+  spec.exponent = exponent;
+  const auto pen = make_penalty(penalty, spec);
+  std::vector<double> start;
+  if (!coef_init.is_none()) {
+    const RowMajorView<double> b = row_major_view<double>(coef_init, "coef_init");
+    detail::require_size(b.rows, K, "coef_init");
+    detail::require_size(b.cols, p, "coef_init's rows");
+    start.assign(b.data, b.data + K * p);
+  }
+  solver::FirstOrderOptions options;
+  options.method = method_of(solver);
+  options.target = tol;
+  options.max_iter = max_iter;
+  options.floor = floor;
+  PyMonitor monitor{callback};
+  solver::FirstOrderFit fit;
+  {
+    const py::gil_scoped_release release;
+    fit = solver::fit_first_order(*design, *loss, *pen, alpha, fit_intercept, standardize, options,
+                                  start.empty() ? nullptr : start.data(), n_threads, monitor);
+  }
+  py::dict out;
+  out["finite"] = fit.finite;
+  if (!fit.finite) return out;
+  out["coef"] = to_array(std::move(fit.coef), {static_cast<py::ssize_t>(K), p});
+  out["intercept"] = to_array(std::move(fit.intercept), {static_cast<py::ssize_t>(K)});
+  out["objective"] = to_array(std::move(fit.trace.objective));
+  out["products"] = to_array(std::move(fit.trace.products));
+  out["n_iter"] = fit.iterations;
+  out["converged"] = fit.converged;
+  out["stop_crit"] = fit.stop_crit;
+  out["lipschitz"] = fit.lipschitz;
+  return out;
+}
+
 }  // namespace
 }  // namespace taut::bindings
 
@@ -94,4 +174,13 @@ void bind_prox(py::module_& m) {
         arg("upper"));
   m.def("penalty_values", &taut::bindings::penalty_values, "pen(x), entry by entry.", arg("x"),
         arg("penalty"), py::kw_only(), arg("alpha"), arg("gamma"));
+  m.def("first_order", &taut::bindings::first_order,
+        "One first-order method on one composite problem, with a trace of its iterations.",
+        arg("X"), arg("y"), arg("datafit"), py::kw_only(), arg("solver"), arg("alpha"),
+        arg("sample_weight") = py::none(), arg("penalty") = "elastic_net", arg("l1_ratio") = 1.0,
+        arg("gamma") = 3.0, arg("exponent") = 0.5, arg("delta") = 1.35,
+        arg("penalty_factor") = py::none(), arg("coef_init") = py::none(),
+        arg("fit_intercept") = true, arg("standardize") = false, arg("tol") = 1e-6,
+        arg("floor") = -1e300, arg("max_iter") = 1000, arg("n_threads") = 1,
+        arg("callback") = py::none());
 }

@@ -78,6 +78,29 @@ def penalty_values(
     alpha: NDArray[np.float64],
     gamma: NDArray[np.float64],
 ) -> NDArray[np.float64]: ...
+def first_order(
+    X: NDArray[Any] | _Csc,
+    y: NDArray[np.float64],
+    datafit: str,
+    *,
+    solver: str,
+    alpha: float,
+    sample_weight: _Vector = None,
+    penalty: str = "elastic_net",
+    l1_ratio: float = 1.0,
+    gamma: float = 3.0,
+    exponent: float = 0.5,
+    delta: float = 1.35,
+    penalty_factor: _Vector = None,
+    coef_init: NDArray[np.float64] | None = None,
+    fit_intercept: bool = True,
+    standardize: bool = False,
+    tol: float = 1e-6,
+    floor: float = -1e300,
+    max_iter: int = 1000,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> dict[str, Any]: ...
 
 # survival
 _Flags: TypeAlias = NDArray[np.uint8]

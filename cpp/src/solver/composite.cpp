@@ -14,12 +14,31 @@ namespace {
 using penalty::Folded;
 using penalty::Shape;
 
-constexpr int k_power_steps = 200;
-constexpr double k_power_tolerance = 1e-4;
-/// Power iteration comes from below: what is added for that.
-constexpr double k_power_margin = 1.01;
+/// Lanczos comes from below and stops when a step gains this little; what is added for the rest.
+constexpr int k_lanczos_steps = 60;
+constexpr double k_lanczos_tolerance = 1e-4;
+constexpr double k_lanczos_margin = 1.005;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
+
+/// Of a symmetric tridiagonal matrix, by bisection on the number of eigenvalues above a point.
+double largest_eigenvalue(const std::vector<double>& diagonal, const std::vector<double>& beside) {
+  double low = *std::max_element(diagonal.begin(), diagonal.end()), high = low;
+  for (double b : beside) high += 2.0 * b;
+  for (int step = 0; step < 60 && high - low > 1e-12 * high; ++step) {
+    const double middle = 0.5 * (low + high);
+    bool above = false;  // a positive pivot of T - middle I: an eigenvalue lies above
+    double pivot = 1.0;
+    for (std::size_t i = 0; i < diagonal.size() && !above; ++i) {
+      const double b = i > 0 ? beside[i - 1] : 0.0;
+      pivot = diagonal[i] - middle - b * b / pivot;
+      above = pivot > 0.0;
+      if (pivot == 0.0) pivot = -1e-300;
+    }
+    (above ? low : high) = middle;
+  }
+  return high;
+}
 
 /// Is the penalty L1 plus a smooth concave part?
 bool splits(const Folded& f) {
@@ -192,40 +211,40 @@ double Composite::lipschitz(double bound) {
   double largest = problem_.fit_intercept ? 1.0 : 0.0;
   const Index n = problem_.rows();
   Philox random({0x7a17, 0});
-  std::vector<double> v(list_.size()), image(list_.size()), eta(at_(n));
+  std::vector<double> v(list_.size()), last(list_.size(), 0.0), image(list_.size()), values, eta(at_(n));
+  std::vector<double> diagonal, beside;  // of the tridiagonal matrix, beside[i] between i and i + 1
   double size = 0.0;
-  for (double& x : v) {
-    x = random.normal();
-    size += x * x;
-  }
-  double last = 0.0;
-  for (int step = 0; step < k_power_steps && size > 0.0; ++step) {
-    const double scale = 1.0 / std::sqrt(size);
-    std::vector<double> values(v.size());
-    for (std::size_t c = 0; c < v.size(); ++c) values[c] = v[c] * scale;
+  for (double& x : v) x = random.normal();
+  for (double x : v) size += x * x;
+  double coupling = 0.0, found = 0.0;
+  for (int step = 0; step < k_lanczos_steps && size > 0.0; ++step) {
+    const double inverse = 1.0 / std::sqrt(size);
+    for (double& x : v) x *= inverse;
+    values = v;
     std::fill(eta.begin(), eta.end(), 0.0);
     const double constant = problem_.Z.add_to(list_.data(), values.data(), features(), eta.data());
     const double* s = problem_.Z.weights();
-    double rayleigh = 0.0;
-    for (Index i = 0; i < n; ++i) {
-      const double e = eta[at_(i)] + constant;
-      rayleigh += s[i] * e * e;
-      eta[at_(i)] = s[i] * e;
-    }
+    for (Index i = 0; i < n; ++i) eta[at_(i)] = s[i] * (eta[at_(i)] + constant);
     problem_.Z.products(eta.data(), list_.data(), features(), problem_.n_threads, image.data());
-    v = image;
-    size = 0.0;
-    for (double x : v) size += x * x;
-    // ||Z'SZ v|| bounds the eigenvalue better than v'Z'SZ v on the way.
-    const double now = std::max(rayleigh, std::sqrt(size));
     products_ += 2.0;
-    if (step > 2 && std::abs(now - last) <= k_power_tolerance * now) {
-      last = now;
-      break;
+    double along = 0.0;
+    for (std::size_t c = 0; c < v.size(); ++c) along += v[c] * image[c];
+    size = 0.0;
+    for (std::size_t c = 0; c < v.size(); ++c) {
+      image[c] -= along * v[c] + coupling * last[c];
+      size += image[c] * image[c];
     }
-    last = now;
+    if (step > 0) beside.push_back(coupling);
+    diagonal.push_back(along);
+    coupling = std::sqrt(size);
+    const double now = largest_eigenvalue(diagonal, beside);
+    const bool settled = step > 2 && now - found <= k_lanczos_tolerance * now;
+    found = now;
+    if (settled || coupling <= 1e-12 * now) break;
+    last.swap(v);
+    v.swap(image);
   }
-  largest = std::max(largest, k_power_margin * last);
+  largest = std::max(largest, k_lanczos_margin * found);
   double bent = 0.0;
   for (const Folded& f : folded_) bent = std::max(bent, split_ ? bend(f) : 0.0);
   return std::max({bound * largest, bent, 1e-300});

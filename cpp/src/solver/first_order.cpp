@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 #include "taut/linalg/kernels.hpp"
 #include "taut/solver/prox_newton.hpp"
@@ -73,6 +74,12 @@ class Run {
     const double before = model_.smooth(y), after = model_.smooth(z);
     return after <= before + linear + 0.5 * lipschitz_ * distance2(z.x, y.x) +
                         k_noise * (1.0 + std::abs(before));
+  }
+
+  /// Will the next call of done() look at the objective or the gradient of its point?
+  bool due() const {
+    return trace_ || options_.floor > -1e299 || iterations_ + 1 >= options_.max_iter ||
+           (options_.target >= 0.0 && (iterations_ + 1) % options_.check_every == 0);
   }
 
   /// After an iteration that ended at `point`; true if it was the last. `known`: datafit_gradient()
@@ -190,7 +197,14 @@ void accelerated_gradient(Run& run, Point& ag, bool original) {
     model.prox(beta, length);
     next.x = mix(1.0, md.x, -omega, g);
     model.prox(next.x, omega);
-    model.evaluate(next);
+    // The aggregate itself enters no step: its predictor is for those who look at it.
+    const bool looked_at = check || run.due();
+    if (looked_at) {
+      model.evaluate(next);
+      if (!check) model.discount();
+    } else {
+      next.loss = md.loss;
+    }
     if (check && !run.obeys(md, g, next)) {
       // A longer step than the curvature allows: everything again from the aggregate.
       run.grow();
@@ -201,7 +215,10 @@ void accelerated_gradient(Run& run, Point& ag, bool original) {
       continue;
     }
     std::swap(ag, next);
-    if (run.done(ag, false, largest_change(md.x, ag.x) / omega)) return;
+    if (run.done(ag, false, largest_change(md.x, ag.x) / omega)) {
+      if (!looked_at) model.evaluate(ag);
+      return;
+    }
   }
 }
 
@@ -372,6 +389,74 @@ Index minimise(Composite& model, Point& point, const FirstOrderOptions& options,
   return run.iterations();
 }
 
+FirstOrderFit fit_first_order(const design::Design& X, const datafit::Datafit& datafit,
+                              penalty::Penalty& penalty, double alpha, bool fit_intercept,
+                              bool standardize, FirstOrderOptions options, const double* start,
+                              int n_threads, Monitor& monitor) {
+  if (!penalty.blocks().single()) {
+    throw std::invalid_argument("a single method takes penalties of single features only.");
+  }
+  FirstOrderFit fit;
+  const Index p = X.cols(), K = datafit.outputs();
+  const design::Standardized Z(X, datafit.weights(), fit_intercept, standardize, nullptr,
+                               n_threads);
+  fit.finite = Z.finite();
+  if (!fit.finite) return fit;
+  penalty.set_scale(Z.scales());
+  std::vector<double> curvature(at_(p));
+  for (Index j = 0; j < p; ++j) {
+    curvature[at_(j)] = datafit.curvature_bound() * Z.norm(j) * Z.norm(j);
+  }
+  penalty.set_curvature(curvature);
+  penalty.set_alpha(alpha);
+  const Problem problem{Z, datafit, penalty, nullptr, fit_intercept, n_threads};
+  if (const char* why = FirstOrder::refusal(problem, options.method)) {
+    throw std::invalid_argument(why);
+  }
+  std::vector<Index> all;
+  for (Index j = 0; j < p; ++j) {
+    if (Z.norm(j) > 0.0 && !penalty.is_excluded(j)) all.push_back(j);
+  }
+
+  Iterate at = Iterate::zero(problem);
+  if (fit_intercept) ProxNewton(problem).solve(at, 0.0, 100, monitor);
+  Composite model(problem, all, options.method != Method::fista);
+  Vector g;
+  Point point = model.start(at);
+  model.gradient(point, g);
+  double unit = 0.0;
+  for (std::size_t c = 0; c < all.size(); ++c) {
+    unit = std::max(unit, penalty.pull(&model.datafit_gradient()[c * at_(K)], all[c]));
+  }
+  options.target *= unit;
+  if (start) {
+    for (std::size_t c = 0; c < all.size(); ++c) {
+      for (Index k = 0; k < K; ++k) {
+        point.x[c * at_(K) + at_(k)] = start[k * p + all[c]] * Z.scale(all[c]);
+      }
+    }
+    model.evaluate(point);
+  }
+  const double bound = datafit.curvature_bound();
+  fit.lipschitz = model.lipschitz(std::isfinite(bound) ? bound : 1.0);
+  model.reset_products();
+  fit.iterations = minimise(model, point, options, fit.lipschitz, fit.converged, &fit.trace, monitor);
+  model.gradient(point, g);
+  fit.stop_crit = model.stop_crit(point);
+
+  fit.coef.assign(at_(K * p), 0.0);
+  fit.intercept.assign(at_(K), 0.0);
+  for (Index k = 0; k < K; ++k) {
+    fit.intercept[at_(k)] = point.x[all.size() * at_(K) + at_(k)];
+    for (std::size_t c = 0; c < all.size(); ++c) {
+      const double b = point.x[c * at_(K) + at_(k)] / Z.scale(all[c]);
+      fit.coef[at_(k * p + all[c])] = b;
+      if (b != 0.0) fit.intercept[at_(k)] -= Z.mean(all[c]) * b;
+    }
+  }
+  return fit;
+}
+
 const char* FirstOrder::refusal(const Problem& problem, Method method) {
   penalty::Folded f;
   penalty::Piece piece;
@@ -379,7 +464,9 @@ const char* FirstOrder::refusal(const Problem& problem, Method method) {
   if (problem.cols() == 0) return nullptr;
   const bool folded = problem.penalty.as_folded(0, f);
   const bool jumps = folded && (f.shape == penalty::Shape::l0 || f.shape == penalty::Shape::lq);
-  if (method == Method::accelerated_gradient && jumps) {
+  const bool accelerated = method == Method::accelerated_gradient ||
+                           method == Method::accelerated_gradient_original;
+  if (accelerated && jumps) {
     return "the accelerated gradient needs a penalty that is convex, or L1 plus a smooth concave "
            "part";
   }

@@ -44,7 +44,7 @@ __all__ = ["Penalty", "alpha_max", "objective", "violation"]
 Penalty = Literal["mcp", "scad", "l0", "cel0", "lq"]
 
 # Largest second derivative of the loss in eta.
-_CURVATURE = {"quadratic": 1.0, "logistic": 0.25, "multinomial": 0.5, "huber": 1.0, "sqrt": np.inf}
+_CURVATURE = {"quadratic": 1.0, "logistic": 0.25, "multinomial": 0.5, "huber": 1.0}
 # Two candidates of a coordinate whose objectives differ by less than this share are a tie.
 _TIE = 1e-9
 _ROOT_STEPS = 80
@@ -145,6 +145,8 @@ class _Judged:
         options: dict[str, Any],
     ) -> None:
         self.gamma = _check(penalty, gamma)
+        if penalty not in ("mcp", "scad") and datafit not in _CURVATURE:
+            raise ValueError(f"{penalty!r} needs a datafit of bounded curvature, got {datafit!r}.")
         p = int(np.shape(X)[1])
         K = None if datafit != "multinomial" or coef is None else int(np.shape(coef)[0])
         self.problem = make_problem(
@@ -160,7 +162,7 @@ class _Judged:
         )
         scale = self.problem.scale[:, None]
         self.alpha = alpha * self.problem.factor[:, None]
-        self.L = _CURVATURE[datafit] * _curvatures(self.problem)
+        self.L = _CURVATURE.get(datafit, 1.0) * _curvatures(self.problem)
         self.lower, self.upper = self.problem.lower * scale, self.problem.upper * scale
         if coef is None:
             W = np.zeros((p, self.problem.Y.shape[1]))
@@ -180,6 +182,7 @@ def _defaults(
     sample_weight: ArrayLike | None,
     offset: ArrayLike | None,
     standardize: bool,
+    delta: float,
 ) -> dict[str, Any]:
     return {
         "penalty_factor": penalty_factor,
@@ -188,6 +191,7 @@ def _defaults(
         "sample_weight": sample_weight,
         "offset": offset,
         "standardize": standardize,
+        "delta": delta,
     }
 
 
@@ -207,6 +211,7 @@ def objective(
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     standardize: bool = False,
+    delta: float = 1.35,
 ) -> float:
     """Value of the penalised objective.
 
@@ -218,6 +223,8 @@ standardize
     penalty : {"mcp", "scad", "l0", "cel0", "lq"}
     gamma : float, default=None
         Concavity of "mcp" (> 0) and "scad" (> 2), exponent of "lq" (in (0, 1)).
+    delta : float, default=1.35
+        Of the Huber loss.
 
     Returns
     -------
@@ -235,7 +242,7 @@ standardize
     >>> objective([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], [1.0], 0.0, alpha=0.5, penalty="l0")
     0.5
     """
-    options = _defaults(penalty_factor, lower, upper, sample_weight, offset, standardize)
+    options = _defaults(penalty_factor, lower, upper, sample_weight, offset, standardize, delta)
     judged = _Judged(X, y, coef, intercept, alpha, datafit, penalty, gamma, options)
     slack = 1e-14 * (1.0 + np.abs(judged.u))
     if np.any(judged.u < judged.lower - slack) or np.any(judged.u > judged.upper + slack):
@@ -261,13 +268,14 @@ def violation(
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     standardize: bool = False,
+    delta: float = 1.35,
 ) -> float:
     """Largest distance of a coordinate from stationarity, in units of the gradient.
 
     Parameters
     ----------
     X, y, coef, intercept, alpha, penalty, gamma, datafit, penalty_factor, lower, upper, \
-sample_weight, offset, standardize
+sample_weight, offset, standardize, delta
         As in :func:`objective`.
 
     Returns
@@ -288,7 +296,7 @@ sample_weight, offset, standardize
     >>> violation(X, y, [1.0], 0.0, alpha=0.1, penalty="mcp", gamma=3.0)
     0.0
     """
-    options = _defaults(penalty_factor, lower, upper, sample_weight, offset, standardize)
+    options = _defaults(penalty_factor, lower, upper, sample_weight, offset, standardize, delta)
     j = _Judged(X, y, coef, intercept, alpha, datafit, penalty, gamma, options)
     alive = (j.L > 0) & ((j.lower < 0) | (j.upper > 0))
     L = np.where(alive, j.L, 1.0)
@@ -323,12 +331,13 @@ def alpha_max(
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     standardize: bool = False,
+    delta: float = 1.35,
 ) -> float:
     """Smallest strength at which the model without penalised coefficients is stationary.
 
     Parameters
     ----------
-    X, y, penalty, gamma, datafit, penalty_factor, sample_weight, offset, standardize
+    X, y, penalty, gamma, datafit, penalty_factor, sample_weight, offset, standardize, delta
         As in :func:`objective`.
     fit_intercept : bool, default=True
 
@@ -347,7 +356,7 @@ def alpha_max(
     >>> alpha_max([[-1.0], [1.0]], [-3.0, 3.0], penalty="l0")
     4.5
     """
-    options = _defaults(penalty_factor, None, None, sample_weight, offset, standardize)
+    options = _defaults(penalty_factor, None, None, sample_weight, offset, standardize, delta)
     intercept = 0.0 if fit_intercept else None
     j = _Judged(X, y, None, intercept, 1.0, datafit, penalty, gamma, options)
     open_ = (j.L > 0) & (j.alpha > 0) & ((j.lower < 0) | (j.upper > 0))

@@ -47,7 +47,7 @@ class Composite {
   void prox(std::vector<double>& x, double step) const;
 
   /// Upper bound of the curvature of the smooth part: of the datafit, `bound` (l'' at most that)
-  /// times the largest eigenvalue of Z'SZ by power iteration, and of the concave part.
+  /// times the largest eigenvalue of Z'SZ by Lanczos' method, and of the concave part.
   double lipschitz(double bound);
 
   /// Features with nonzero rows, those without penalty and nothing else: where the problem is
@@ -70,6 +70,9 @@ class Composite {
   double stop_crit(const Point& point) const;
 
   double products() const { return products_; }
+  void reset_products() { products_ = 0.0; }
+  /// A product that served an observer only.
+  void discount() { products_ -= 1.0; }
 
   const Problem& problem() const { return problem_; }
   const std::vector<Index>& list() const { return list_; }

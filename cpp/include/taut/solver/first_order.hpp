@@ -48,6 +48,26 @@ struct FirstOrderOptions {
 Index minimise(Composite& model, Point& point, const FirstOrderOptions& options, double& lipschitz,
                bool& converged, Trace* trace, Monitor& monitor);
 
+/// What fit_first_order() leaves behind.
+struct FirstOrderFit {
+  std::vector<double> coef;       ///< K x p, on the original scale of X
+  std::vector<double> intercept;  ///< K
+  Trace trace;
+  Index iterations = 0;
+  double stop_crit = 0.0;
+  double lipschitz = 0.0;
+  bool converged = false;
+  bool finite = true;  ///< false: X holds NaN or infinity and nothing was done
+};
+
+/// One method on one problem with all features, no working set, and every iteration written down: for
+/// comparing methods. `start` (K x p, original scale) may be null. options.target is relative to the
+/// largest gradient at zero coefficients.
+FirstOrderFit fit_first_order(const design::Design& X, const datafit::Datafit& datafit,
+                              penalty::Penalty& penalty, double alpha, bool fit_intercept,
+                              bool standardize, FirstOrderOptions options, const double* start,
+                              int n_threads, Monitor& monitor);
+
 /// A first-order method as inner solver of the path. Needs a Z that can be multiplied with and a
 /// penalty with a prox, nothing else. Coordinates outside of what stop_crit() allows although a step
 /// of length 1 / L leaves them alone (penalties that jump) get a step of their own length 1 / L_j.
