@@ -324,7 +324,7 @@ def test_refusals():
     for penalty in ("l0", "cel0", "lq"):
         with pytest.raises(ValueError, match="need a datafit of bounded curvature"):
             fit(X, np.round(np.exp(y - y.max())), penalty, "poisson")
-    with pytest.raises(ValueError, match="root of the mean square"):
+    with pytest.raises(ValueError, match="needs a convex penalty"):
         fit(X, y, "mcp", "sqrt")
     with pytest.raises(ValueError, match="solver must be 'auto', 'gram', 'naive', 'fista', 'ag'"):
         fit(X, y, "mcp", solver="newton")

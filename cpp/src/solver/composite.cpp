@@ -211,7 +211,8 @@ double Composite::lipschitz(double bound) {
   double largest = problem_.fit_intercept ? 1.0 : 0.0;
   const Index n = problem_.rows();
   Philox random({0x7a17, 0});
-  std::vector<double> v(list_.size()), last(list_.size(), 0.0), image(list_.size()), values, eta(at_(n));
+  std::vector<double> v(list_.size()), last(list_.size(), 0.0), image(list_.size()), values,
+      eta(at_(n));
   std::vector<double> diagonal, beside;  // of the tridiagonal matrix, beside[i] between i and i + 1
   double size = 0.0;
   for (double& x : v) x = random.normal();

@@ -440,7 +440,8 @@ FirstOrderFit fit_first_order(const design::Design& X, const datafit::Datafit& d
   const double bound = datafit.curvature_bound();
   fit.lipschitz = model.lipschitz(std::isfinite(bound) ? bound : 1.0);
   model.reset_products();
-  fit.iterations = minimise(model, point, options, fit.lipschitz, fit.converged, &fit.trace, monitor);
+  fit.iterations =
+      minimise(model, point, options, fit.lipschitz, fit.converged, &fit.trace, monitor);
   model.gradient(point, g);
   fit.stop_crit = model.stop_crit(point);
 
@@ -464,8 +465,8 @@ const char* FirstOrder::refusal(const Problem& problem, Method method) {
   if (problem.cols() == 0) return nullptr;
   const bool folded = problem.penalty.as_folded(0, f);
   const bool jumps = folded && (f.shape == penalty::Shape::l0 || f.shape == penalty::Shape::lq);
-  const bool accelerated = method == Method::accelerated_gradient ||
-                           method == Method::accelerated_gradient_original;
+  const bool accelerated =
+      method == Method::accelerated_gradient || method == Method::accelerated_gradient_original;
   if (accelerated && jumps) {
     return "the accelerated gradient needs a penalty that is convex, or L1 plus a smooth concave "
            "part";
