@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "taut/core/views.hpp"
+#include "taut/datafit/huber.hpp"
 #include "taut/datafit/sqrt_quadratic.hpp"
 #include "taut/design/dense.hpp"
 #include "taut/design/reordered.hpp"
@@ -18,6 +19,7 @@
 #include "taut/solver/first_order.hpp"
 #include "taut/solver/gradient_bounds.hpp"
 #include "taut/solver/gram_quadratic.hpp"
+#include "taut/solver/huber_gram.hpp"
 #include "taut/solver/inner_solver.hpp"
 #include "taut/solver/plain_least_squares.hpp"
 #include "taut/solver/problem.hpp"
@@ -275,6 +277,10 @@ std::unique_ptr<InnerSolver> make_inner(const Problem& problem, penalty::Penalty
   if (first_order(options.route, method)) {
     if (const char* why = FirstOrder::refusal(problem, method)) throw std::invalid_argument(why);
     return std::make_unique<FirstOrder>(problem, method);
+  }
+  if (options.route != Route::naive &&
+      dynamic_cast<const datafit::Huber*>(&problem.datafit) && HuberGram::fits(problem)) {
+    return std::make_unique<AutomaticHuber>(problem);
   }
   if (!problem.datafit.is_quadratic()) {
     return std::make_unique<ProxNewton>(problem, options.route == Route::naive);

@@ -14,6 +14,7 @@ class Huber final : public Datafit {
  public:
   Huber(Index rows, const double* y, double delta, const double* weights);
 
+  const double* y() const { return y_; }
   double delta() const { return delta_; }
 
   double curvature_bound() const override { return 1.0; }
