@@ -181,6 +181,20 @@ def test_huber_reaches_the_objective_of_a_general_optimiser(delta):
         assert fit["objective"][0] == pytest.approx(best, rel=2e-6)
 
 
+@pytest.mark.parametrize("delta", [0.01, 0.3, 3.0])
+def test_huber_with_many_rows_goes_another_way_to_the_same_place(delta):
+    """Few rows: a Lasso that moves rows. Many: semi-smooth Newton. Here they are repeated rows."""
+    rng = np.random.default_rng(9)
+    X = rng.standard_normal((300, 40))
+    y = X[:, :4] @ [2, -1, 1, 0.5] + rng.standard_t(2, 300) + 3
+    few = solve(X, y, "huber", n_alphas=10, eps=0.02, delta=delta)
+    many = solve(np.tile(X, (8, 1)), np.tile(y, 8), "huber", few["alphas"], delta=delta)
+    assert few["converged"].all()
+    assert many["converged"].all()
+    np.testing.assert_allclose(many["objective"], few["objective"], rtol=1e-9)
+    np.testing.assert_allclose(many["coefs"], few["coefs"], atol=1e-4)
+
+
 def test_huber_ridge_agrees_with_scikit_learn():
     """HuberRegressor fits a scale too: at that scale its coefficients solve our problem."""
     rng = np.random.default_rng(5)

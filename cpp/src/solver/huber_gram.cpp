@@ -18,6 +18,10 @@ constexpr Index k_tile = 64;
 constexpr double k_beyond = 1.0 + 1e-12;
 /// Gradients below this share of the largest one are rounding.
 constexpr double k_rounding = 1e-14;
+/// The same for slopes of rows far beyond delta, as a share of how far they are moved.
+constexpr double k_row_rounding = 2e-15;
+/// With more rows than this, eliminating those beyond delta (ProxNewton) beats carrying them along.
+constexpr Index k_most_rows = 2048;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
 
@@ -25,8 +29,9 @@ std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
 
 bool HuberGram::fits(const Problem& problem) {
   penalty::Piece piece;
-  return problem.outputs() == 1 && problem.cols() > 0 && problem.penalty.has_dual() &&
-         problem.penalty.blocks().single() && problem.penalty.as_piece(0, piece);
+  return problem.outputs() == 1 && problem.rows() <= k_most_rows && problem.cols() > 0 &&
+         problem.penalty.has_dual() && problem.penalty.blocks().single() &&
+         problem.penalty.as_piece(0, piece);
 }
 
 HuberGram::HuberGram(const Problem& problem)
@@ -108,8 +113,7 @@ bool HuberGram::join_rows() {
     for (Index t = 0; t <= r; ++t) {
       const Index a = row_place_[at_(t)];
       // Centred, like the columns of X.
-      const double mean =
-          problem_.fit_intercept ? root * root_weights_[at_(rows_[at_(t)])] : 0.0;
+      const double mean = problem_.fit_intercept ? root * root_weights_[at_(rows_[at_(t)])] : 0.0;
       qp_.column(b)[a] = qp_.column(a)[b] = (t == r ? 1.0 : 0.0) - mean;
     }
     penalty::Piece& piece = qp_.piece(b);
@@ -135,7 +139,7 @@ InnerReport HuberGram::solve(Iterate& at, double target, Index max_iter, Monitor
   if (too_large()) return report;
   grad_.resize(at_(m));
   gradients(problem_, at, features_.data(), m, grad_.data());
-  double largest = 0.0;
+  double largest = delta, moved = 0.0;
   for (Index c = 0; c < m; ++c) {
     const Index a = feature_place_[at_(c)], j = features_[at_(c)];
     problem_.penalty.as_piece(j, qp_.piece(a));
@@ -143,18 +147,18 @@ InnerReport HuberGram::solve(Iterate& at, double target, Index max_iter, Monitor
     qp_.q(a) = -grad_[at_(c)];
     largest = std::max(largest, std::abs(grad_[at_(c)]));
   }
-  const double mean =
-      problem_.fit_intercept ? linalg::dot(s, at.residual.data(), n) : 0.0;
+  const double mean = problem_.fit_intercept ? linalg::dot(s, at.residual.data(), n) : 0.0;
   for (std::size_t r = 0; r < rows_.size(); ++r) {
     const Index i = rows_[r];
     qp_.w(row_place_[r]) = root_weights_[at_(i)] * (rest_[at_(i)] - at.residual[at_(i)]);
     qp_.q(row_place_[r]) = root_weights_[at_(i)] * (at.residual[at_(i)] - mean);
+    moved = std::max(moved, std::abs(qp_.w(row_place_[r])));
   }
 
   // As in GramQuadratic: the gap is about the violation times sum |b_j|.
   const double alpha = problem_.penalty.alpha();
   const double value = objective(problem_, at, features_.data(), m);
-  const double rounding = k_rounding * std::max(largest, delta);
+  const double rounding = k_rounding * largest + k_row_rounding * moved;
   const double violation =
       value > 0.0 ? std::max(0.1 * target * alpha / value, rounding) : rounding;
 

@@ -278,8 +278,8 @@ std::unique_ptr<InnerSolver> make_inner(const Problem& problem, penalty::Penalty
     if (const char* why = FirstOrder::refusal(problem, method)) throw std::invalid_argument(why);
     return std::make_unique<FirstOrder>(problem, method);
   }
-  if (options.route != Route::naive &&
-      dynamic_cast<const datafit::Huber*>(&problem.datafit) && HuberGram::fits(problem)) {
+  if (options.route != Route::naive && dynamic_cast<const datafit::Huber*>(&problem.datafit) &&
+      HuberGram::fits(problem)) {
     return std::make_unique<AutomaticHuber>(problem);
   }
   if (!problem.datafit.is_quadratic()) {

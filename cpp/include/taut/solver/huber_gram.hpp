@@ -44,7 +44,7 @@ class HuberGram final : public InnerSolver {
   const Problem& problem_;
   const datafit::Huber& huber_;
   ActiveSetQP qp_;
-  std::vector<Index> features_, rows_;  ///< in the order in which they came
+  std::vector<Index> features_, rows_;            ///< in the order in which they came
   std::vector<Index> feature_place_, row_place_;  ///< coordinates of these
   std::vector<Index> place_of_row_;               ///< -1: not a candidate
   Buffer<double> packed_;  ///< dense X: sqrt(s) o z_j of the candidates, n x m
