@@ -72,6 +72,7 @@ _SUBPACKAGES = frozenset(
         "exceptions",
         "linear_model",
         "model_selection",
+        "ot",
         "penalties",
         "plotting",
         "prox",

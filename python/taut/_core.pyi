@@ -219,3 +219,89 @@ def cox_fit(
 ) -> dict[str, Any]: ...
 def cox_residuals(data: dict[str, Any], coef: _Float) -> dict[str, Any]: ...
 def cox_scaled(data: dict[str, Any], coef: _Float, row_scale: _Float) -> tuple[_Float, _Float]: ...
+
+# ot
+_Cost: TypeAlias = NDArray[Any] | tuple[NDArray[Any], NDArray[Any]]
+
+def ot_sinkhorn(
+    cost: _Cost,
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    eps: float,
+    f: NDArray[np.float64],
+    g: NDArray[np.float64],
+    *,
+    lam_a: float,
+    lam_b: float,
+    form: str = "log",
+    tol: float = 1e-6,
+    max_iter: int = 10000,
+    over_relax: bool = True,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> dict[str, Any]: ...
+def ot_plan_sums(
+    cost: _Cost,
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    f: NDArray[np.float64],
+    g: NDArray[np.float64],
+    eps: float,
+    x: _Vector = None,
+    y: _Vector = None,
+    n_threads: int = 1,
+) -> dict[str, Any]: ...
+def ot_plan_apply(
+    cost: _Cost,
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    f: NDArray[np.float64],
+    g: NDArray[np.float64],
+    eps: float,
+    M: NDArray[np.float64],
+    transposed: bool = False,
+    n_threads: int = 1,
+) -> NDArray[np.float64]: ...
+def ot_plan_dense(
+    cost: _Cost,
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    f: NDArray[np.float64],
+    g: NDArray[np.float64],
+    eps: float,
+    n_threads: int = 1,
+) -> NDArray[np.float64]: ...
+def ot_smooth(
+    cost: _Cost,
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    gamma: float,
+    max_nz: int,
+    *,
+    start: _Vector = None,
+    solver: str = "auto",
+    dual: bool = False,
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> dict[str, Any]: ...
+def ot_semi_dual(
+    cost: _Cost,
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    gamma: float,
+    max_nz: int,
+    alpha: NDArray[np.float64],
+    n_threads: int = 1,
+) -> dict[str, Any]: ...
+def ot_route(
+    scores: NDArray[np.float64],
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    gamma: float,
+    max_nz: int,
+    tol: float = 1e-3,
+    max_iter: int = 100,
+    n_threads: int = 1,
+) -> dict[str, Any]: ...

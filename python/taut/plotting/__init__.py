@@ -15,14 +15,17 @@ from taut.plotting._path import PathDisplay
 from taut.plotting._residual import ResidualDisplay
 from taut.plotting._stability import StabilityDisplay
 from taut.plotting._survival import BrierDisplay, SurvivalCurveDisplay
+from taut.plotting._transport import OTConvergenceDisplay, TransportPlanDisplay
 
 __all__ = [
     "BrierDisplay",
     "CVCurveDisplay",
     "CoefficientDisplay",
     "ConfusionDisplay",
+    "OTConvergenceDisplay",
     "PathDisplay",
     "ResidualDisplay",
     "StabilityDisplay",
     "SurvivalCurveDisplay",
+    "TransportPlanDisplay",
 ]

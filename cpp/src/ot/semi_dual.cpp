@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/ot/semi_dual.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#if defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+#endif
+
+#include "taut/core/parallel.hpp"
+
+namespace taut::ot {
+namespace {
+
+constexpr double k_inf = std::numeric_limits<double>::infinity();
+constexpr Index k_box = 32;           // rows that are looked at together
+constexpr Index k_nest = 16;          // boxes in a nest of the cloud
+constexpr Index k_column_block = 16;  // columns of one block of work
+
+std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+
+#if defined(__AVX2__) && defined(__FMA__)
+inline __m256d load4(const double* x) { return _mm256_loadu_pd(x); }
+inline __m256d load4(const float* x) { return _mm256_cvtps_pd(_mm_loadu_ps(x)); }
+
+/// Is any of the 32 scores alpha - c at least `threshold`?
+template <class T>
+inline bool any_reaches(const double* alpha, const T* c, double threshold) {
+  const __m256d low = _mm256_set1_pd(threshold);
+  __m256d hit = _mm256_setzero_pd();
+  for (int g = 0; g < 32; g += 4) {
+    const __m256d s = _mm256_sub_pd(_mm256_loadu_pd(alpha + g), load4(c + g));
+    hit = _mm256_or_pd(hit, _mm256_cmp_pd(s, low, _CMP_GE_OQ));
+  }
+  return _mm256_movemask_pd(hit) != 0;
+}
+
+template <class T>
+inline double best_of(const double* alpha, const T* c) {
+  __m256d best = _mm256_set1_pd(-k_inf);
+  for (int g = 0; g < 32; g += 4) {
+    best = _mm256_max_pd(best, _mm256_sub_pd(_mm256_loadu_pd(alpha + g), load4(c + g)));
+  }
+  double lanes[4];
+  _mm256_storeu_pd(lanes, best);
+  return std::max(std::max(lanes[0], lanes[1]), std::max(lanes[2], lanes[3]));
+}
+#else
+template <class T>
+inline bool any_reaches(const double* alpha, const T* c, double threshold) {
+  int hits = 0;
+  for (int g = 0; g < 32; ++g) hits += alpha[g] - static_cast<double>(c[g]) >= threshold ? 1 : 0;
+  return hits != 0;
+}
+
+template <class T>
+inline double best_of(const double* alpha, const T* c) {
+  double best = -k_inf;
+  for (int g = 0; g < 32; ++g) best = std::max(best, alpha[g] - static_cast<double>(c[g]));
+  return best;
+}
+#endif
+
+template <class T>
+class DenseScores final : public Scores {
+ public:
+  explicit DenseScores(const DenseCost<T>& transposed) : cost_(transposed) {}
+
+  Index sources() const override { return cost_.cols(); }
+  Index targets() const override { return cost_.rows(); }
+  double cost(Index i, Index j) const override { return cost_.at(j, i); }
+  void prepare(const double*) override {}
+  double work_per_column() const override { return static_cast<double>(cost_.cols()); }
+
+  void collect(Index j, const double* alpha, double threshold, double reach,
+               std::vector<Candidate>& out) const override {
+    const Index n = cost_.cols();
+    const T* c = cost_.tile(j, 0, n, nullptr);
+    if (threshold == -k_inf) {
+      double best = -k_inf;
+      Index i = 0;
+      for (; i + k_box <= n; i += k_box) best = std::max(best, best_of(alpha + i, c + i));
+      for (; i < n; ++i) best = std::max(best, alpha[i] - static_cast<double>(c[i]));
+      threshold = best - reach;
+    }
+    Index i = 0;
+    for (; i + k_box <= n; i += k_box) {
+      if (any_reaches(alpha + i, c + i, threshold)) {
+        append(i, i + k_box, alpha, c, reach, threshold, out);
+      }
+    }
+    append(i, n, alpha, c, reach, threshold, out);
+  }
+
+ private:
+  /// A better score than any before raises the threshold: tau >= best - reach.
+  static void append(Index begin, Index end, const double* alpha, const T* c, double reach,
+                     double& threshold, std::vector<Candidate>& out) {
+    for (Index i = begin; i < end; ++i) {
+      const double s = alpha[i] - static_cast<double>(c[i]);
+      if (s < threshold) continue;
+      out.push_back({s, i});
+      threshold = std::max(threshold, s - reach);
+    }
+  }
+
+  DenseCost<T> cost_;
+};
+
+/// Boxes around runs of points with bounds of alpha inside. alpha of a good plan is smooth, so each
+/// box carries a slope p, and with r = max (alpha_i - p'x_i) no score inside exceeds
+///
+///   r + max_{x in box} (p'x - |x - y|^2) = r + p'y + |p|^2 / 4 - dist(y + p / 2, box)^2,
+///
+/// which is tight to second order in the size of the box.
+class Boxes {
+ public:
+  Index size() const { return size_; }
+
+  void reset(Index size, Index d) {
+    size_ = size;
+    d_ = d;
+    low_.assign(at(size * d), k_inf);
+    high_.assign(at(size * d), -k_inf);
+    slope_.assign(at(size * d), 0.0);
+    peak_.assign(at(size), -k_inf);
+  }
+
+  void hold(Index box, Index k, double value) {
+    low_[at(k * size_ + box)] = std::min(low_[at(k * size_ + box)], value);
+    high_[at(k * size_ + box)] = std::max(high_[at(k * size_ + box)], value);
+  }
+
+  /// Boxes without points become points at the origin; their peak stays -infinity.
+  void close() {
+    for (std::size_t e = 0; e < low_.size(); ++e) {
+      if (low_[e] > high_[e]) low_[e] = high_[e] = 0.0;
+    }
+  }
+
+  /// Slopes and peaks of box from its rows: coordinate k of row r at x(r, k), alpha at alpha[r].
+  template <class Coordinate>
+  void fit(Index box, Index begin, Index end, const double* alpha, const Coordinate& x) {
+    const double count = static_cast<double>(end - begin);
+    double mean = 0.0;
+    for (Index r = begin; r < end; ++r) mean += alpha[r] / count;
+    double constant = 0.0;
+    for (Index k = 0; k < d_; ++k) {
+      double middle = 0.0, spread = 0.0, together = 0.0;
+      for (Index r = begin; r < end; ++r) middle += x(r, k) / count;
+      for (Index r = begin; r < end; ++r) {
+        const double gap = x(r, k) - middle;
+        spread += gap * gap;
+        together += gap * (alpha[r] - mean);
+      }
+      const double p = spread > 0.0 ? together / spread : 0.0;
+      slope_[at(k * size_ + box)] = p;
+      constant += 0.25 * p * p;
+    }
+    double peak = -k_inf;
+    for (Index r = begin; r < end; ++r) {
+      double rest = alpha[r];
+      for (Index k = 0; k < d_; ++k) rest -= slope_[at(k * size_ + box)] * x(r, k);
+      peak = std::max(peak, rest);
+    }
+    peak_[at(box)] = peak + constant;
+  }
+
+  /// Size of the numbers in a bound, for its rounding error.
+  double magnitude() const {
+    double largest = 0.0;
+    for (const double peak : peak_) {
+      if (peak > -k_inf) largest = std::max(largest, std::abs(peak));
+    }
+    for (const double p : slope_) largest = std::max(largest, p * p);
+    return largest;
+  }
+
+  template <class T>
+  void bounds(const T* y, Index first, Index count, double* __restrict out) const {
+    for (Index g = 0; g < count; ++g) out[g] = peak_[at(first + g)];
+    for (Index k = 0; k < d_; ++k) {
+      const auto value = static_cast<double>(y[k]);
+      const double* __restrict low = low_.data() + k * size_ + first;
+      const double* __restrict high = high_.data() + k * size_ + first;
+      const double* __restrict p = slope_.data() + k * size_ + first;
+      for (Index g = 0; g < count; ++g) {
+        const double z = value + 0.5 * p[g];
+        // Twice the distance to the interval [low, high], without a branch.
+        const double gap = (std::abs(low[g] - z) + std::abs(high[g] - z)) - (high[g] - low[g]);
+        out[g] += p[g] * value - 0.25 * gap * gap;
+      }
+    }
+  }
+
+ private:
+  Index size_ = 0, d_ = 0;
+  std::vector<double> low_, high_, slope_, peak_;
+};
+
+template <class T>
+class CloudScores final : public Scores {
+ public:
+  CloudScores(const T* x, Index n, const T* y, Index m, Index d) : n_(n), m_(m), d_(d), y_(y) {
+    order_.resize(at(n));
+    std::iota(order_.begin(), order_.end(), Index{0});
+    split(x, 0, n);
+    const Index nests = (n + k_box * k_nest - 1) / (k_box * k_nest);
+    const Index boxes = nests * k_nest;
+    points_.assign(at(boxes * k_box * d), 0.0);
+    boxes_.reset(boxes, d);
+    nests_.reset(nests, d);
+    place_.resize(at(n));
+    for (Index r = 0; r < n; ++r) {
+      const Index box = r / k_box;
+      place_[at(order_[at(r)])] = r;
+      for (Index k = 0; k < d; ++k) {
+        const auto value = static_cast<double>(x[order_[at(r)] * d + k]);
+        points_[at((box * d + k) * k_box + r % k_box)] = value;
+        boxes_.hold(box, k, value);
+        nests_.hold(box / k_nest, k, value);
+        scale_ = std::max(scale_, value * value);
+      }
+    }
+    for (Index e = 0; e < m * d; ++e) {
+      const auto value = static_cast<double>(y[e]);
+      scale_ = std::max(scale_, value * value);
+    }
+    scale_ *= static_cast<double>(d);
+    boxes_.close();
+    nests_.close();
+    sorted_.assign(at(boxes * k_box), -k_inf);
+  }
+
+  Index sources() const override { return n_; }
+  Index targets() const override { return m_; }
+  double work_per_column() const override {
+    return static_cast<double>(nests_.size() * d_) + 100.0 * static_cast<double>(k_box * d_);
+  }
+
+  double cost(Index i, Index j) const override {
+    const Index r = place_[at(i)];
+    double sum = 0.0;
+    for (Index k = 0; k < d_; ++k) {
+      const double gap = points_[at((r / k_box * d_ + k) * k_box + r % k_box)] -
+                         static_cast<double>(y_[j * d_ + k]);
+      sum += gap * gap;
+    }
+    return sum;
+  }
+
+  void prepare(const double* alpha) override {
+    for (Index r = 0; r < n_; ++r) sorted_[at(r)] = alpha[order_[at(r)]];
+    const auto x = [&](Index r, Index k) {
+      return points_[at((r / k_box * d_ + k) * k_box + r % k_box)];
+    };
+    for (Index begin = 0; begin < n_; begin += k_box) {
+      boxes_.fit(begin / k_box, begin, std::min(begin + k_box, n_), sorted_.data(), x);
+    }
+    for (Index begin = 0; begin < n_; begin += k_box * k_nest) {
+      nests_.fit(begin / (k_box * k_nest), begin, std::min(begin + k_box * k_nest, n_),
+                 sorted_.data(), x);
+    }
+    slack_ = 1e-14 * (scale_ + boxes_.magnitude() + nests_.magnitude());
+  }
+
+  void collect(Index j, const double*, double threshold, double reach,
+               std::vector<Candidate>& out) const override {
+    const T* y = y_ + j * d_;
+    thread_local std::vector<double> bound;
+    bound.resize(at(nests_.size()));
+    nests_.bounds(y, 0, nests_.size(), bound.data());
+    double inner[k_nest], s[k_box];
+    // tau >= best - reach for the best score of all; the box with the highest bound tells most.
+    const auto nest =
+        static_cast<Index>(std::max_element(bound.begin(), bound.end()) - bound.begin());
+    boxes_.bounds(y, nest * k_nest, k_nest, inner);
+    const auto first = static_cast<Index>(std::max_element(inner, inner + k_nest) - inner);
+    box_scores(nest * k_nest + first, y, s);
+    threshold = std::max(threshold, *std::max_element(s, s + k_box) - reach);
+    for (Index outer = 0; outer < nests_.size(); ++outer) {
+      if (bound[at(outer)] < threshold - slack_) continue;
+      boxes_.bounds(y, outer * k_nest, k_nest, inner);
+      for (Index g = 0; g < k_nest; ++g) {
+        if (inner[g] < threshold - slack_) continue;
+        const Index box = outer * k_nest + g;
+        box_scores(box, y, s);
+        for (Index r = 0; r < k_box; ++r) {
+          if (s[r] < threshold) continue;
+          out.push_back({s[r], order_[at(box * k_box + r)]});
+          threshold = std::max(threshold, s[r] - reach);
+        }
+      }
+    }
+  }
+
+ private:
+  void box_scores(Index box, const T* y, double* s) const {
+    std::copy_n(sorted_.data() + box * k_box, k_box, s);
+    for (Index k = 0; k < d_; ++k) {
+      const auto value = static_cast<double>(y[k]);
+      const double* p = points_.data() + (box * d_ + k) * k_box;
+      for (Index r = 0; r < k_box; ++r) s[r] -= (p[r] - value) * (p[r] - value);
+    }
+  }
+
+  /// Orders begin .. end-1 so that every run of k_box rows is a small box, and every run of k_nest
+  /// boxes a small nest: halves along the widest dimension.
+  void split(const T* x, Index begin, Index end) {
+    if (end - begin <= k_box) return;
+    Index widest = 0;
+    T width = -1;
+    for (Index k = 0; k < d_; ++k) {
+      T low = x[order_[at(begin)] * d_ + k], high = low;
+      for (Index r = begin; r < end; ++r) {
+        low = std::min(low, x[order_[at(r)] * d_ + k]);
+        high = std::max(high, x[order_[at(r)] * d_ + k]);
+      }
+      if (high - low > width) {
+        width = high - low;
+        widest = k;
+      }
+    }
+    const Index unit = end - begin > k_box * k_nest ? k_box * k_nest : k_box;
+    const Index units = (end - begin + unit - 1) / unit;
+    const Index middle = begin + units / 2 * unit;
+    std::nth_element(order_.begin() + begin, order_.begin() + middle, order_.begin() + end,
+                     [&](Index i, Index j) {
+                       const T u = x[i * d_ + widest], v = x[j * d_ + widest];
+                       return u < v || (u == v && i < j);
+                     });
+    split(x, begin, middle);
+    split(x, middle, end);
+  }
+
+  Index n_, m_, d_;
+  const T* y_;
+  Boxes boxes_, nests_;
+  std::vector<Index> order_, place_;
+  std::vector<double> points_, sorted_;
+  double scale_ = 0.0, slack_ = 0.0;  // slack: bound and score round differently
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Scores> make_scores(const DenseCost<T>& transposed) {
+  return std::make_unique<DenseScores<T>>(transposed);
+}
+
+template <class T>
+std::unique_ptr<Scores> make_scores(const T* x, Index n, const T* y, Index m, Index d) {
+  return std::make_unique<CloudScores<T>>(x, n, y, m, d);
+}
+
+template std::unique_ptr<Scores> make_scores(const DenseCost<double>&);
+template std::unique_ptr<Scores> make_scores(const DenseCost<float>&);
+template std::unique_ptr<Scores> make_scores(const double*, Index, const double*, Index, Index);
+template std::unique_ptr<Scores> make_scores(const float*, Index, const float*, Index, Index);
+
+SemiDual::SemiDual(Scores& scores, const double* a, const double* b, double gamma, Index k,
+                   int n_threads, Monitor& monitor)
+    : scores_(scores),
+      a_(a),
+      b_(b),
+      gamma_(gamma),
+      k_(k),
+      n_threads_(n_threads),
+      monitor_(monitor),
+      n_(scores.sources()),
+      m_(scores.targets()),
+      blocks_(at((m_ + k_column_block - 1) / k_column_block)) {
+  for (Index i = 0; i < n_; ++i) mass_ += a[i];
+}
+
+void SemiDual::evaluate(const double* alpha, const SemiDualPoint* near, SemiDualPoint& out,
+                        double tie) {
+  run(alpha, nullptr, near, out, tie);
+}
+
+void SemiDual::evaluate_dual(const double* alpha, const double* beta, SemiDualPoint& out) {
+  run(alpha, beta, nullptr, out, 0.0);
+}
+
+void SemiDual::column(Index j, const double* alpha, const double* beta, const SemiDualPoint* near,
+                      Block& block, double& tau, double tie) const {
+  std::vector<Candidate>& candidates = block.candidates;
+  candidates.clear();
+  // A given beta takes no account of the column's mass.
+  const double reach = beta != nullptr ? k_inf : gamma_ * b_[j];
+  double threshold = -k_inf;
+  if (beta != nullptr) {
+    threshold = -beta[j];
+  } else if (near != nullptr) {
+    // tau of a subset of the rows is a lower bound of tau, and the rows that were active a moment
+    // ago are the best subset there is.
+    const ColumnPlan& plan = near->plan;
+    double largest = 0.0;
+    for (Index e = plan.ptr[at(j)]; e < plan.ptr[at(j + 1)]; ++e) {
+      const Index i = plan.row[at(e)];
+      candidates.push_back({alpha[i] - plan.cost[at(e)], i});
+      largest = std::max(largest, std::abs(alpha[i]) + std::abs(plan.cost[at(e)]));
+    }
+    if (!candidates.empty()) {
+      keep_top(candidates, k_);
+      threshold = simplex_threshold(candidates, reach) - 1e-14 * largest;
+      candidates.clear();
+    }
+  }
+  scores_.collect(j, alpha, threshold, reach, candidates);
+  double left_out = -k_inf;
+  if (static_cast<Index>(candidates.size()) > k_) left_out = keep_top(candidates, k_);
+  tau = beta != nullptr ? -beta[j] : simplex_threshold(candidates, reach);
+  double lowest = k_inf;
+  if (left_out > tau) {
+    for (const Candidate& c : candidates) lowest = std::min(lowest, c.score);
+  }
+  candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
+                                  [&](const Candidate& c) { return !(c.score > tau); }),
+                   candidates.end());
+  const auto by_row = [](const Candidate& x, const Candidate& y) { return x.row < y.row; };
+  if (!std::is_sorted(candidates.begin(), candidates.end(), by_row)) {
+    std::sort(candidates.begin(), candidates.end(), by_row);
+  }
+  double square = 0.0;
+  for (const Candidate& c : candidates) {
+    const double over = c.score - tau;
+    block.row.push_back(c.row);
+    block.mass.push_back(over / gamma_);
+    block.cost.push_back(scores_.cost(c.row, j));
+    square += over * over;
+  }
+  const auto size = static_cast<Index>(candidates.size());
+  block.size.push_back(size);
+  block.value += square / (2.0 * gamma_) + (beta != nullptr ? 0.0 : tau * b_[j]);
+  if (left_out > tau && lowest - left_out <= tie) ++block.n_ties;
+}
+
+void SemiDual::run(const double* alpha, const double* beta, const SemiDualPoint* near,
+                   SemiDualPoint& out, double tie) {
+  ++evaluations_;
+  scores_.prepare(alpha);
+  std::vector<double> tau(at(m_));
+  const auto n_blocks = static_cast<Index>(blocks_.size());
+  const double block_work = scores_.work_per_column() * static_cast<double>(k_column_block);
+  const Index slice = std::max<Index>(16, static_cast<Index>(5e7 / block_work));
+  for (Index first = 0; first < n_blocks; first += slice) {
+    parallel_for(std::min(slice, n_blocks - first), n_threads_, [&](Index offset) {
+      Block& block = blocks_[at(first + offset)];
+      block.size.clear();
+      block.row.clear();
+      block.mass.clear();
+      block.cost.clear();
+      block.value = 0.0;
+      block.n_ties = 0;
+      const Index begin = (first + offset) * k_column_block;
+      for (Index j = begin; j < std::min(begin + k_column_block, m_); ++j) {
+        column(j, alpha, beta, near, block, tau[at(j)], tie);
+      }
+    });
+    monitor_.poll(progress_);
+  }
+  ColumnPlan& plan = out.plan;
+  plan.ptr.clear();
+  plan.ptr.push_back(0);
+  plan.row.clear();
+  plan.mass.clear();
+  plan.cost.clear();
+  out.tau = std::move(tau);
+  out.n_ties = 0;
+  double value = 0.0;
+  for (Index i = 0; i < n_; ++i) value += a_[i] * alpha[i];
+  if (beta != nullptr) {
+    for (Index j = 0; j < m_; ++j) value += b_[j] * beta[j];
+  }
+  for (const Block& block : blocks_) {
+    value -= block.value;
+    out.n_ties += block.n_ties;
+    for (const Index size : block.size) plan.ptr.push_back(plan.ptr.back() + size);
+    plan.row.insert(plan.row.end(), block.row.begin(), block.row.end());
+    plan.mass.insert(plan.mass.end(), block.mass.begin(), block.mass.end());
+    plan.cost.insert(plan.cost.end(), block.cost.begin(), block.cost.end());
+  }
+  out.value = value;
+  out.row_mass.assign(at(n_), 0.0);
+  for (std::size_t e = 0; e < plan.row.size(); ++e) out.row_mass[at(plan.row[e])] += plan.mass[e];
+}
+
+}  // namespace taut::ot

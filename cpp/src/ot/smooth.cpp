@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/ot/smooth.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace taut::ot {
+namespace {
+
+std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+
+double dot(const std::vector<double>& x, const std::vector<double>& y) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < x.size(); ++i) sum += x[i] * y[i];
+  return sum;
+}
+
+/// out = (H + diag(damp)) v with H = (1/gamma) sum_j (I_j - 11'/|A_j|).
+void hessian(const ColumnPlan& plan, double gamma, const std::vector<double>& damp,
+             const std::vector<double>& v, std::vector<double>& out) {
+  std::fill(out.begin(), out.end(), 0.0);
+  const Index m = plan.cols();
+  for (Index j = 0; j < m; ++j) {
+    const Index begin = plan.ptr[at(j)], end = plan.ptr[at(j + 1)];
+    if (end - begin < 2) continue;
+    double mean = 0.0;
+    for (Index e = begin; e < end; ++e) mean += v[at(plan.row[at(e)])];
+    mean /= static_cast<double>(end - begin);
+    for (Index e = begin; e < end; ++e) {
+      const Index i = plan.row[at(e)];
+      out[at(i)] += v[at(i)] - mean;
+    }
+  }
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = out[i] / gamma + damp[i] * v[i];
+}
+
+/// Conjugate gradients with Jacobi preconditioner; d is the result, from zero.
+void conjugate_gradients(const ColumnPlan& plan, double gamma, const std::vector<double>& damp,
+                         const std::vector<double>& diagonal, const std::vector<double>& rhs,
+                         double tol, Index max_steps, std::vector<double>& d) {
+  const std::size_t n = rhs.size();
+  std::vector<double> r = rhs, z(n), p(n), w(n);
+  d.assign(n, 0.0);
+  for (std::size_t i = 0; i < n; ++i) z[i] = r[i] / diagonal[i];
+  p = z;
+  double rz = dot(r, z);
+  const double stop = tol * tol * rz;
+  for (Index step = 0; step < max_steps && rz > stop && rz > 0.0; ++step) {
+    hessian(plan, gamma, damp, p, w);
+    const double curvature = dot(p, w);
+    if (!(curvature > 0.0)) break;
+    const double length = rz / curvature;
+    for (std::size_t i = 0; i < n; ++i) {
+      d[i] += length * p[i];
+      r[i] -= length * w[i];
+    }
+    for (std::size_t i = 0; i < n; ++i) z[i] = r[i] / diagonal[i];
+    const double next = dot(r, z);
+    const double ratio = next / rz;
+    rz = next;
+    for (std::size_t i = 0; i < n; ++i) p[i] = z[i] + ratio * p[i];
+  }
+}
+
+void note(SemiDual& problem, double error, SmoothReport& report) {
+  report.errors.push_back(error);
+  report.values.push_back(report.point.value);
+  problem.progress().step = problem.evaluations();
+  problem.progress().gap = error;
+}
+
+/// A strength at which columns have some dozens of active rows although alpha = 0: the mean over
+/// sampled columns of sum over the 32 cheapest rows of (c_(32) - c_i) / b_j.
+double starting_gamma(const SemiDual& problem) {
+  const Index n = problem.sources(), m = problem.targets();
+  const Index wanted = std::min<Index>(32, n);
+  const Index samples = std::min<Index>(24, m), rows = std::min<Index>(n, 4000);
+  double sum = 0.0;
+  std::vector<double> costs(at(rows));
+  for (Index s = 0; s < samples; ++s) {
+    const Index j = s * m / samples;
+    for (Index r = 0; r < rows; ++r) costs[at(r)] = problem.cost(r * n / rows, j);
+    const Index count = std::max<Index>(1, wanted * rows / n);
+    std::nth_element(costs.begin(), costs.begin() + (count - 1), costs.end());
+    double total = 0.0;
+    for (Index r = 0; r < count; ++r) total += costs[at(count - 1)] - costs[at(r)];
+    total *= static_cast<double>(wanted) / static_cast<double>(count);
+    sum += total / problem.b()[j];
+  }
+  return sum / static_cast<double>(samples);
+}
+
+}  // namespace
+
+namespace detail {
+
+double row_error(const SemiDual& problem, const std::vector<double>& row_mass) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < row_mass.size(); ++i) sum += std::abs(problem.a()[i] - row_mass[i]);
+  return sum;
+}
+
+bool newton(SemiDual& problem, double target, Index budget, SmoothReport& report) {
+  const std::size_t n = at(problem.sources());
+  const double gamma = problem.gamma();
+  std::vector<double>& alpha = report.alpha;
+  SemiDualPoint& point = report.point;
+  std::vector<double> g(n), d(n), damp(n), diagonal(n), trial_alpha(n), lift(n, 1.0);
+  SemiDualPoint trial;
+  double relative = 0.1;
+  double error = row_error(problem, point.row_mass);
+  double best = error;
+  Index without_gain = 0, stuck = 0;
+  while (error > target) {
+    if (problem.evaluations() >= budget) return false;
+    // The diagonal of H; rows that are nowhere active have none and are lifted by the average
+    // curvature, twice as far each time they stay out.
+    std::fill(diagonal.begin(), diagonal.end(), 0.0);
+    double total = 0.0;
+    for (Index j = 0; j < point.plan.cols(); ++j) {
+      const Index size = point.plan.ptr[at(j + 1)] - point.plan.ptr[at(j)];
+      const double entry = (1.0 - 1.0 / static_cast<double>(size)) / gamma;
+      for (Index e = point.plan.ptr[at(j)]; e < point.plan.ptr[at(j + 1)]; ++e) {
+        diagonal[at(point.plan.row[at(e)])] += entry;
+      }
+      total += static_cast<double>(size) / gamma;
+    }
+    const double average = total / static_cast<double>(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (point.row_mass[i] == 0.0) {
+        damp[i] = average * lift[i];
+        lift[i] = std::max(lift[i] * 0.5, 1e-9);
+      } else {
+        damp[i] = average * relative;
+        lift[i] = 1.0;
+      }
+      diagonal[i] += damp[i];
+      g[i] = problem.a()[i] - point.row_mass[i];
+    }
+    const double accuracy = std::clamp(0.3 * error / problem.mass(), 1e-4, 0.1);
+    conjugate_gradients(point.plan, gamma, damp, diagonal, g, accuracy, 300, d);
+    const double slope = dot(g, d);
+    double step = 1.0;
+    bool accepted = false;
+    double trial_error = error;
+    for (int halvings = 0; halvings < 24 && problem.evaluations() < budget; ++halvings) {
+      for (std::size_t i = 0; i < n; ++i) trial_alpha[i] = alpha[i] + step * d[i];
+      problem.evaluate(trial_alpha.data(), &point, trial);
+      trial_error = row_error(problem, trial.row_mass);
+      const double gain = trial.value - point.value;
+      const double rounding = 1e-13 * std::abs(point.value);
+      if (gain >= 1e-4 * step * slope || (trial_error <= 0.7 * error && gain >= -rounding)) {
+        accepted = true;
+        break;
+      }
+      // Maximum of the parabola through value, slope and trial value.
+      const double curve = step * slope - gain;
+      step = std::clamp(0.5 * step * step * slope / curve, 0.1 * step, 0.5 * step);
+    }
+    if (!accepted) {
+      relative *= 10.0;
+      if (++stuck > 3) return false;
+      continue;
+    }
+    stuck = 0;
+    relative = step == 1.0 ? std::max(relative * 0.2, 1e-10) : std::min(relative * 2.0, 10.0);
+    std::swap(point, trial);
+    std::swap(alpha, trial_alpha);
+    error = trial_error;
+    note(problem, error, report);
+    if (error < 0.8 * best) {
+      best = error;
+      without_gain = 0;
+    } else if (problem.k() < problem.sources() && ++without_gain > 25) {
+      return false;  // a kink: the error of the best gradient does not tend to zero
+    }
+  }
+  return true;
+}
+
+bool lbfgs(SemiDual& problem, double target, Index budget, bool dual, SmoothReport& report) {
+  constexpr std::size_t k_memory = 10;
+  const std::size_t n = at(problem.sources()), m = at(problem.targets());
+  const std::size_t size = dual ? n + m : n;
+  std::vector<double> x(size), g(size), next(size), next_g(size), d(size);
+  std::copy(report.alpha.begin(), report.alpha.end(), x.begin());
+  for (std::size_t j = 0; dual && j < m; ++j) x[n + j] = -report.point.tau[j];
+  SemiDualPoint trial;
+  const auto evaluate = [&](const std::vector<double>& v, const SemiDualPoint* near,
+                            SemiDualPoint& out, std::vector<double>& gradient) {
+    if (dual) {
+      problem.evaluate_dual(v.data(), v.data() + n, out);
+      for (std::size_t j = 0; j < m; ++j) {
+        double sum = 0.0;
+        for (Index e = out.plan.ptr[j]; e < out.plan.ptr[j + 1]; ++e) sum += out.plan.mass[at(e)];
+        gradient[n + j] = problem.b()[j] - sum;
+      }
+    } else {
+      problem.evaluate(v.data(), near, out);
+    }
+    for (std::size_t i = 0; i < n; ++i) gradient[i] = problem.a()[i] - out.row_mass[i];
+  };
+  const auto size_of = [](const std::vector<double>& v) {
+    double sum = 0.0;
+    for (const double value : v) sum += std::abs(value);
+    return sum;
+  };
+  evaluate(x, &report.point, report.point, g);
+  std::vector<std::vector<double>> steps, changes;
+  double error = size_of(g);
+  bool converged = error <= target;
+  while (!converged && problem.evaluations() < budget) {
+    d = g;
+    std::vector<double> factor(steps.size());
+    for (std::size_t r = steps.size(); r-- > 0;) {
+      factor[r] = dot(steps[r], d) / dot(steps[r], changes[r]);
+      for (std::size_t i = 0; i < size; ++i) d[i] -= factor[r] * changes[r][i];
+    }
+    const double scale =
+        steps.empty() ? problem.gamma() / static_cast<double>(problem.targets())
+                      : dot(steps.back(), changes.back()) / dot(changes.back(), changes.back());
+    for (double& value : d) value *= scale;
+    for (std::size_t r = 0; r < steps.size(); ++r) {
+      const double back = dot(changes[r], d) / dot(steps[r], changes[r]);
+      for (std::size_t i = 0; i < size; ++i) d[i] += steps[r][i] * (factor[r] - back);
+    }
+    // Bisection for the weak Wolfe conditions.
+    const double slope = dot(g, d);
+    double step = 1.0, low = 0.0, high = std::numeric_limits<double>::infinity();
+    bool accepted = false;
+    for (int trials = 0; trials < 40 && problem.evaluations() < budget; ++trials) {
+      for (std::size_t i = 0; i < size; ++i) next[i] = x[i] + step * d[i];
+      evaluate(next, &report.point, trial, next_g);
+      const double along = dot(next_g, d);
+      // Near the maximum the gain drowns in rounding; then slopes decide (Hager and Zhang 2005).
+      const bool level = trial.value >= report.point.value - 1e-13 * std::abs(report.point.value) &&
+                         along >= -0.8 * slope;
+      if (trial.value < report.point.value + 1e-4 * step * slope && !level) {
+        high = step;
+      } else if (along > 0.9 * slope) {
+        low = step;
+      } else {
+        accepted = true;
+        break;
+      }
+      step = std::isinf(high) ? 2.0 * low : 0.5 * (low + high);
+    }
+    if (!accepted) {
+      if (steps.empty()) break;
+      steps.clear();  // once more along the gradient
+      changes.clear();
+      continue;
+    }
+    std::vector<double> s(size), y(size);
+    for (std::size_t i = 0; i < size; ++i) {
+      s[i] = next[i] - x[i];
+      y[i] = g[i] - next_g[i];
+    }
+    if (dot(s, y) > 1e-300) {
+      if (steps.size() == k_memory) {
+        steps.erase(steps.begin());
+        changes.erase(changes.begin());
+      }
+      steps.push_back(std::move(s));
+      changes.push_back(std::move(y));
+    }
+    x.swap(next);
+    g.swap(next_g);
+    std::swap(report.point, trial);
+    error = size_of(g);
+    note(problem, error, report);
+    converged = error <= target;
+  }
+  std::copy_n(x.begin(), n, report.alpha.begin());
+  return converged;
+}
+
+}  // namespace detail
+
+SmoothReport maximise(SemiDual& problem, const SmoothOptions& options, std::vector<double> start) {
+  SmoothReport report;
+  const Index n = problem.sources(), k = problem.k();
+  const double gamma = problem.gamma(), target = options.tol * problem.mass();
+  report.alpha = start.empty() ? std::vector<double>(at(n), 0.0) : std::move(start);
+  problem.progress().n_steps = options.max_iter;
+  const bool newton =
+      options.solver == SmoothSolver::automatic || options.solver == SmoothSolver::newton;
+  problem.evaluate(report.alpha.data(), nullptr, report.point);
+  const double rough = 0.1 * problem.mass();
+  if (newton && !options.dual && detail::row_error(problem, report.point.row_mass) > 5.0 * rough) {
+    // From strong to weak regularisation, without the limit on entries: easy problems first, each
+    // solved roughly. Fewer than k active rows at gamma is the answer for k.
+    double now = std::max(gamma, starting_gamma(problem));
+    while (problem.evaluations() < options.max_iter) {
+      problem.set(now, n);
+      problem.evaluate(report.alpha.data(), &report.point, report.point);
+      const bool last = now <= gamma;
+      detail::newton(
+          problem, last && k == n ? target : rough,
+          last ? options.max_iter : std::min(options.max_iter, problem.evaluations() + 25), report);
+      if (last) break;
+      now = std::max(gamma, now / 5.0);
+    }
+    problem.set(gamma, k);
+    problem.evaluate(report.alpha.data(), &report.point, report.point);
+  }
+  switch (options.solver) {
+    case SmoothSolver::lbfgs:
+      report.converged = detail::lbfgs(problem, target, options.max_iter, options.dual, report);
+      break;
+    case SmoothSolver::bundle:
+      report.converged = detail::bundle(problem, options.tol, options.max_iter, report);
+      break;
+    default:
+      report.converged = options.dual
+                             ? detail::lbfgs(problem, target, options.max_iter, true, report)
+                             : detail::newton(problem, target, options.max_iter, report);
+      if (!report.converged && options.solver == SmoothSolver::automatic && k < n) {
+        report.converged = detail::bundle(problem, options.tol, options.max_iter, report);
+      }
+  }
+  if (!report.used_bundle) {
+    report.error = detail::row_error(problem, report.point.row_mass);
+    report.relaxed = feasible_plan(problem, report.point.plan);
+  }
+  report.relaxed_value = plan_value(problem, report.relaxed);
+  if (!options.dual) {
+    double largest = 0.0;
+    for (const double c : report.point.plan.cost) largest = std::max(largest, std::abs(c));
+    problem.evaluate(report.alpha.data(), &report.point, report.point,
+                     std::max(1e-12, 1e-2 * options.tol) * largest);
+  }
+  return report;
+}
+
+}  // namespace taut::ot

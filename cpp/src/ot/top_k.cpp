@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "taut/ot/top_k.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+
+namespace taut::ot {
+
+double keep_top(std::vector<Candidate>& candidates, Index k) {
+  double left_out = -std::numeric_limits<double>::infinity();
+  if (static_cast<Index>(candidates.size()) <= k) return left_out;
+  const auto better = [](const Candidate& x, const Candidate& y) {
+    return x.score > y.score || (x.score == y.score && x.row < y.row);
+  };
+  const auto cut = candidates.begin() + k;
+  std::nth_element(candidates.begin(), cut, candidates.end(), better);
+  for (auto it = cut; it != candidates.end(); ++it) left_out = std::max(left_out, it->score);
+  candidates.erase(cut, candidates.end());
+  return left_out;
+}
+
+double simplex_threshold(const std::vector<Candidate>& candidates, double mass) {
+  TAUT_ASSERT(!candidates.empty() && mass > 0.0);
+  // Scores relative to the best one: sums of large potentials would cancel.
+  double top = candidates.front().score;
+  for (const Candidate& c : candidates) top = std::max(top, c.score);
+  constexpr std::size_t k_few = 48;
+  if (candidates.size() <= k_few) {
+    double sorted[k_few];
+    const std::size_t count = candidates.size();
+    for (std::size_t i = 0; i < count; ++i) sorted[i] = candidates[i].score - top;
+    std::sort(sorted, sorted + count, std::greater<>());
+    double sum = 0.0, tau = -mass;
+    for (std::size_t i = 0; i < count; ++i) {
+      sum += sorted[i];
+      const double next = (sum - mass) / static_cast<double>(i + 1);
+      if (sorted[i] <= next) break;
+      tau = next;
+    }
+    return tau + top;
+  }
+  // Michelot: the threshold of a set that holds all active rows rises to that of the active ones.
+  double tau = -std::numeric_limits<double>::infinity();
+  Index before = -1;
+  while (true) {
+    double sum = 0.0;
+    Index count = 0;
+    for (const Candidate& c : candidates) {
+      const double s = c.score - top;
+      const bool in = s > tau;
+      sum += in ? s : 0.0;
+      count += in ? 1 : 0;
+    }
+    if (count == before) break;
+    before = count;
+    tau = (sum - mass) / static_cast<double>(count);
+  }
+  return tau + top;
+}
+
+double k_support_square(std::vector<double>& values, Index k) {
+  std::sort(values.begin(), values.end(), std::greater<>());
+  while (!values.empty() && values.back() <= 0.0) values.pop_back();
+  const auto count = static_cast<Index>(values.size());
+  double tail = 0.0, head = 0.0;
+  if (count <= k) {
+    for (const double t : values) head += t * t;
+    return head;
+  }
+  for (const double t : values) tail += t;
+  // theta_i = min(1, t_i / nu) with sum theta = k; the `whole` largest entries have theta = 1.
+  Index whole = 0;
+  for (; whole < k; ++whole) {
+    const double nu = tail / static_cast<double>(k - whole);
+    const double t = values[static_cast<std::size_t>(whole)];
+    if (t < nu) break;
+    if (whole + 1 == k) break;
+    head += t * t;
+    tail -= t;
+  }
+  return head + tail * tail / static_cast<double>(k - whole);
+}
+
+}  // namespace taut::ot

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "taut/ot/exp2.hpp"
+
+using taut::Index;
+using taut::ot::Exp2;
+using taut::ot::exp2_tile;
+
+TEST_CASE("powers of two have the stated relative error") {
+  double worst = 0.0;
+  float worst_float = 0.0F;
+  for (int i = -99990; i <= 99990; ++i) {
+    const double x = i * 0.01;
+    worst = std::max(worst, std::abs(Exp2<double>::eval(x) / std::exp2(x) - 1.0));
+    const float y = static_cast<float>(i) * 0.00125F;
+    worst_float = std::max(worst_float, std::abs(Exp2<float>::eval(y) / std::exp2(y) - 1.0F));
+  }
+  CHECK(worst < 5e-16);
+  CHECK(worst_float < 2e-7F);
+}
+
+TEST_CASE("arguments out of range count as the end of the range") {
+  CHECK(Exp2<double>::eval(-1e9) == std::exp2(-1000.0));
+  CHECK(Exp2<double>::eval(1e9) == std::exp2(1000.0));
+  CHECK(Exp2<float>::eval(-1e9F) == std::exp2(-125.0F));
+  CHECK(Exp2<float>::eval(1e9F) == std::exp2(125.0F));
+}
+
+template <class T>
+void check_tile(Index n, double tolerance) {
+  std::vector<T> c(static_cast<std::size_t>(n)), q(c.size()), e(c.size());
+  for (std::size_t j = 0; j < c.size(); ++j) {
+    c[j] = static_cast<T>(0.37 * static_cast<double>(j % 29));
+    q[j] = static_cast<T>(0.11 * static_cast<double>(j % 17) - 1.0);
+  }
+  const double sum = exp2_tile<T>(c.data(), q.data(), T(0.5), T(1.25), e.data(), n);
+  double expected = 0.0;
+  for (std::size_t j = 0; j < c.size(); ++j) {
+    const double value =
+        std::exp2(0.5 + static_cast<double>(q[j]) - 1.25 * static_cast<double>(c[j]));
+    CHECK(std::abs(static_cast<double>(e[j]) - value) <= tolerance * value);
+    expected += value;
+  }
+  CHECK(std::abs(sum - expected) <= tolerance * expected);
+}
+
+TEST_CASE("a tile of any length is the exponentials one by one") {
+  for (const Index n : {0, 1, 3, 4, 15, 16, 17, 31, 32, 33, 100, 1024}) {
+    check_tile<double>(n, 1e-14);
+    check_tile<float>(n, 4e-6);
+  }
+}
