@@ -78,7 +78,6 @@ BAD_HOLDERS = [
     (lambda: penalties.ElasticNet(1.5), ValueError, r"l1_ratio must lie in \[0, 1\], got 1.5"),
     (lambda: penalties.Group(l1_ratio=-0.1), ValueError, r"l1_ratio must lie in \[0, 1\]"),
     (lambda: penalties.SparseGroup(l1_ratio=2), ValueError, r"l1_ratio must lie in \[0, 1\]"),
-    (lambda: penalties.Fused(l1_ratio=-1), ValueError, r"l1_ratio must lie in \[0, 1\]"),
     (lambda: penalties.Lq(exponent=1.0), ValueError, r"exponent must lie in \(0, 1\), got 1.0"),
     (lambda: penalties.Lq(exponent=0.0), ValueError, r"exponent must lie in \(0, 1\), got 0.0"),
     (lambda: datafits.Huber(delta=0.0), ValueError, "delta must be finite and > 0, got 0.0"),

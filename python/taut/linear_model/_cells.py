@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 
 from taut._validation import Float64, check_groups, check_per_feature
-from taut.datafits import BY_NAME as DATAFITS
 from taut.datafits import Datafit, Huber, SqrtQuadratic, as_datafit
-from taut.penalties import BY_NAME as PENALTIES
 from taut.penalties import (
     CEL0,
     L0,
@@ -33,31 +31,33 @@ SOLVERS = ("auto", "gram", "naive", "fista", "ag", "pncg")
 
 _NONCONVEX = ("mcp", "scad", "l0", "cel0", "lq")
 
-_SOLVED: dict[str, tuple[str, ...]] = {
-    "quadratic": ("l1", "elastic_net", "group", "sparse_group", "fused", *_NONCONVEX),
-    "logistic": ("l1", "elastic_net", "group", "sparse_group", "fused", *_NONCONVEX),
-    "multinomial": ("l1", "elastic_net", "group", "sparse_group", "fused", *_NONCONVEX),
-    "poisson": ("l1", "elastic_net", "group", "sparse_group", "fused", "mcp", "scad"),
-    "huber": ("l1", "elastic_net", "group", "sparse_group", "fused", *_NONCONVEX),
-    "sqrt": ("l1", "elastic_net", "group", "sparse_group", "fused"),
-}
-_NOT_YET = "there is no kernel for this pair"
 #: Why a pair is refused; pairs that are not here are solved.
-_REFUSED: dict[tuple[str, str], str] = {
-    (datafit, penalty): _NOT_YET
-    for datafit in DATAFITS
-    for penalty in PENALTIES
-    if penalty not in _SOLVED.get(datafit, ())
-}
-_REFUSED |= {
-    ("poisson", penalty): "its solutions are fixed points of steps as long as the curvature of the "
-    "datafit allows, and that of Poisson has no bound"
-    for penalty in ("l0", "cel0", "lq")
-} | {
-    ("sqrt", penalty): "the square root is solved as least squares of another alpha, which needs a "
-    "penalty that grows in proportion to alpha"
-    for penalty in _NONCONVEX
-}
+_REFUSED: dict[tuple[str, str], str] = (
+    {
+        (
+            "huber",
+            penalty,
+        ): "Newton steps on a curvature of 0 or 1 jump between its fixed points without "
+        "end; take cel0, mcp or scad"
+        for penalty in ("l0", "lq")
+    }
+    | {
+        (
+            "poisson",
+            penalty,
+        ): "its solutions are fixed points of steps as long as the curvature of the "
+        "datafit allows, and that of Poisson has no bound"
+        for penalty in ("l0", "cel0", "lq")
+    }
+    | {
+        (
+            "sqrt",
+            penalty,
+        ): "the square root is solved as least squares of another alpha, which needs a "
+        "penalty that grows in proportion to alpha"
+        for penalty in _NONCONVEX
+    }
+)
 
 
 def refusal(datafit: str | Datafit, penalty: str | Penalty) -> str | None:
@@ -140,7 +140,7 @@ def kernel_options(
     elif isinstance(penalty, L0 | CEL0):
         options |= {"penalty": penalty.name}
     elif isinstance(penalty, Fused):
-        options |= {"penalty": "fused", "l1_ratio": float(penalty.l1_ratio)}
+        options |= {"penalty": "fused", "l1_ratio": 0.0}
         if penalty.groups is not None:
             options["groups"] = check_groups(penalty.groups, n_features)[0]
     else:

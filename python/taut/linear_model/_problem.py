@@ -28,7 +28,7 @@ from taut._validation import (
 from taut.datafits import Datafit
 from taut.exceptions import ConvergenceWarning
 from taut.linear_model._cells import kernel_options, require_cell
-from taut.penalties import Penalty
+from taut.penalties import Fused, Penalty
 from taut.typing import ProgressInfo
 
 Callback = Callable[[ProgressInfo], None]
@@ -86,10 +86,10 @@ class Problem:
             weights = target.row_weight
         if penalty.blocks and (positive or lower is not None or upper is not None):
             named = "grouped=True" if penalty.get_params().get("groups") is None else "groups"
-            raise ValueError(
-                f"positive, lower and upper do not go with {named}: a bound would break the "
-                "group's norm."
-            )
+            reason = "a bound would break the group's norm"
+            if isinstance(penalty, Fused):
+                named, reason = "penalty='fused'", "a bound on a coefficient joins all of its chain"
+            raise ValueError(f"positive, lower and upper do not go with {named}: {reason}.")
         low = check_per_feature(lower, "lower", p, low=-np.inf, high=0.0)
         if positive:
             low = np.zeros(p)

@@ -16,7 +16,7 @@ holder           cost
 `L0`             ``lam`` if b is not zero
 `CEL0`           the continuous exact relaxation of `L0` for least squares
 `Lq`             ``lam |b|^exponent``
-`Fused`          ``alpha (l1_ratio |b_j| + (1 - l1_ratio) |b_j - b_(j-1)|)``
+`Fused`          ``lam |b_j - b_(j-1)|``
 ===============  ===============================================================================
 
 :func:`taut.linear_model.refusal` says which datafit goes with which penalty.
@@ -266,32 +266,23 @@ class Fused(Penalty):
     groups : array-like of shape (n_features,) or list of lists of int, optional
         Chains; differences are taken within each, in the order of the columns. None is one chain
         of all features.
-    l1_ratio : float, default=0.0
-        Share of the absolute values of single coefficients. Only 0 has a kernel: they do not
-        separate over differences.
 
     Notes
     -----
     Solved as a Lasso in the increments, so ``penalty_factor`` weighs them: that of a chain's first
-    column weighs the size of its coefficient (default 0), that of any other the difference from the
-    column before (default 1).
+    column weighs the size of its coefficient (default 0), that of any other the difference from
+    the column before (default 1).
 
     Examples
     --------
     >>> from taut.penalties import Fused
-    >>> Fused()
-    Fused()
+    >>> Fused(groups=[0, 0, 1, 1])
+    Fused(groups=[0, 0, 1, 1])
     """
 
     groups: Any = None
-    l1_ratio: float = 0.0
     name: ClassVar[str] = "fused"
     blocks: ClassVar[bool] = True
-
-    def _check(self) -> None:
-        require_number(
-            "l1_ratio", self.l1_ratio, must="lie in [0, 1]", ok=_between(self.l1_ratio, 0, 1)
-        )
 
 
 #: Holders by the name that stands for their defaults.
