@@ -191,7 +191,8 @@ def _check_y(
     if datafit.kind == "counts":
         return check_counts(y, n, owner, weights), None
     if several is None:
-        several = datafit.several and np.ndim(y) == 2 and np.shape(y)[1] > 1
+        shape = np.shape(y) if hasattr(y, "shape") else np.shape(np.asarray(y))
+        several = datafit.several and len(shape) == 2 and shape[1] > 1
     return check_response(y, n, owner, several=several), None
 
 

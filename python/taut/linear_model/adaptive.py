@@ -179,7 +179,7 @@ class AdaptiveLasso(_Adaptive, SingleFit, LinearRegressor, Bounded, SingleParame
         features), and ridge is light: 1e-3 times the mean square of the centred columns.
     nu : float, default=1.0
         Power of the weights, > 0.
-    eps_weight : float, default=0.0
+    eps_weight : float, default=1e-3
         Keeps weights finite, as a share of the largest coefficient, >= 0. With 0 a feature that
         the first fit left out stays out.
     n_rounds : int, default=1
@@ -196,7 +196,7 @@ class AdaptiveLasso(_Adaptive, SingleFit, LinearRegressor, Bounded, SingleParame
     coef_ : ndarray of shape (n_features,)
     intercept_ : float
     factors_ : ndarray of shape (n_features,)
-        Weights of the last round, ``inf`` for features left out.
+        Weights of the last round; ``inf`` keeps a feature out.
     alpha_initial_ : float
         Strength of the first fit.
     dual_gap_, n_iter_, alpha_max_, n_features_in_, feature_names_in_
@@ -227,7 +227,7 @@ class AdaptiveLasso(_Adaptive, SingleFit, LinearRegressor, Bounded, SingleParame
     initial: str = field(default="lasso", kw_only=True)
     alpha_initial: float | None = field(default=None, kw_only=True)
     nu: float = field(default=1.0, kw_only=True)
-    eps_weight: float = field(default=0.0, kw_only=True)
+    eps_weight: float = field(default=1e-3, kw_only=True)
     n_rounds: int = field(default=1, kw_only=True)
 
 
@@ -275,7 +275,7 @@ class AdaptiveLassoCV(_Adaptive, RegressionCV, Bounded, CVParameters):
     initial: str = field(default="lasso", kw_only=True)
     alpha_initial: float | None = field(default=None, kw_only=True)
     nu: float = field(default=1.0, kw_only=True)
-    eps_weight: float = field(default=0.0, kw_only=True)
+    eps_weight: float = field(default=1e-3, kw_only=True)
     n_rounds: int = field(default=1, kw_only=True)
 
 

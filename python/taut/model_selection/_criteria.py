@@ -75,8 +75,8 @@ def information_criterion(
     path : PathResult
         From a path function, or ``path_`` of an estimator.
     X, y, sample_weight, offset
-        The data that the path was fitted to. Weights are scaled to mean one over the rows that
-        have any, and n is the number of those rows.
+        The data that the path was fitted to. A weight counts its row that many times, so here
+        their scale matters: n is the sum of the weights.
     criterion : {"aic", "bic", "ebic"}, default="bic"
     noise_variance : float, optional
         Of a real response: minus twice the log likelihood is then ``RSS / noise_variance``. By
@@ -156,7 +156,10 @@ def information_criterion(
         # No variance is left to estimate: the profiled likelihood has no maximum there.
         values = np.where(df >= data.n * data.n_outputs - 0.5, np.inf, values)
     if not np.isfinite(values).any():
-        raise ValueError("Every model of the path has as many degrees of freedom as rows.")
+        raise ValueError(
+            "Every model of the path has as many degrees of freedom as there are rows "
+            f"(n_samples={data.n:g})."
+        )
     index = int(np.argmin(values))
     return InformationCriterion(values, df, loss, index, float(path.alphas[index]))
 
@@ -167,7 +170,7 @@ class _Data:
     def __init__(self, path: PathResult, X: Any, Y: Float64, s: Float64, o: Float64) -> None:
         assert path.datafit is not None
         self.path, self.X, self.Y, self.s, self.o = path, X, Y, s, o
-        self.n, self.n_outputs = Y.shape
+        self.n, self.n_outputs = float(s.sum()), Y.shape[1]
         self.kind, self.datafit = path.datafit.kind, path.datafit
         single = path.coefs.ndim == 2
         self.coefs = np.asarray(path.coefs.T[:, None, :] if single else path.coefs, np.float64)
@@ -208,8 +211,7 @@ class _Data:
         on = np.flatnonzero(weights > 0)
         if on.size < n:
             X = X[on]
-        weights = weights[on] * (on.size / weights[on].sum())
-        return cls(path, X, Y[on], weights, np.broadcast_to(o, Y.shape)[on])
+        return cls(path, X, Y[on], weights[on], np.broadcast_to(o, Y.shape)[on])
 
     def predictor(self, k: int) -> Float64:
         """Linear predictor (n, n_outputs) at strength k."""

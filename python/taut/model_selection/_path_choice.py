@@ -411,7 +411,7 @@ class PathIC(Meta):
         workers = n_threads(self.n_jobs)
         most = self.max_active
         if most is None:
-            most = max(int(np.count_nonzero(problem.weights())) // 2, 1)
+            most = max(int(problem.weights().sum()) // 2, 1)
         raw = model._solve(
             problem,
             alphas=grid_of(self.alphas, self.eps, model, problem, workers),

@@ -94,7 +94,8 @@ class Refitted(Meta):
             If the data are not what the estimator takes.
         """
         selector = clone(self._unfitted())
-        selector.fit(X, y, sample_weight=sample_weight)
+        weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+        selector.fit(X, y, **weight)
         inner = getattr(selector, "estimator_", selector)
         if not isinstance(inner, PenalizedModel):
             raise TypeError(

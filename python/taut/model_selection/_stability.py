@@ -21,7 +21,6 @@ from taut._validation import (
     DESIGN_CHECKS,
     Float64,
     check_alphas,
-    check_weights,
     is_integral,
     name_classes,
 )
@@ -86,6 +85,9 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
 
     Notes
     -----
+    ``fit`` takes no sample weights: drawing halves of repeated rows is not drawing halves of
+    weighted ones.
+
     "Wrong" are features that a random half selects with a probability of at most ``q / p``, the
     average one; no exchangeability is assumed. For an estimator that is not of taut, q in the
     bound is the mean number of features selected.
@@ -133,18 +135,13 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
     random_state: RandomState = None
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> StabilitySelection:
+    def fit(self, X: MatrixLike, y: ArrayLike) -> StabilitySelection:
         """Fit the estimator on halves of the rows and count what it selects.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows in every fit; rows are drawn without regard to them, those of
-            weight zero never.
 
         Returns
         -------
@@ -161,9 +158,9 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
         rng = generator(self.random_state)
         if isinstance(model, SingleFit):
             model._validate_params()
-            problem = model._problem(X, y, sample_weight)
+            problem = model._problem(X, y, None)
             validate_data(self, X, skip_check_array=True)
-            weights = problem.weights()
+            weights = problem.weights()  # of counts, if y was a matrix
             codes = None if problem.target is None else problem.target.codes
             halves = self._halves(weights, codes, None if codes is None else problem.target, rng)
             alphas, most = self._grid(model, problem), self._most(problem.X.shape[1])
@@ -179,12 +176,10 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
         else:
             X = validate_data(self, X, **{**DESIGN_CHECKS, "accept_sparse": "csr"})
             y = np.asarray(y)
-            given = check_weights(sample_weight, X.shape[0])
             codes = np.unique(y, return_inverse=True)[1] if is_classifier(model) else None
-            weights = np.ones(X.shape[0]) if given is None else given
-            halves = self._halves(weights, codes, None, rng)
+            halves = self._halves(np.ones(X.shape[0]), codes, None, rng)
             chosen = np.stack(
-                pairs(delayed(_support_of)(clone(model), X, y, given, half) for half in halves)
+                pairs(delayed(_support_of)(clone(model), X, y, half) for half in halves)
             )
             q, self.max_features_ = float(chosen.sum(axis=1).mean()), int(chosen.sum(axis=1).max())
         self.mean_selected_ = float(chosen.sum(axis=1).mean())
@@ -275,7 +270,10 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
             if codes is not None:
                 names = small if target is None else target.classes[small]
                 what = f"rows of every class (class {name_classes(names)} has fewer)"
-            raise ValueError(f"StabilitySelection needs at least 2 {what} of positive weight.")
+            raise ValueError(
+                f"StabilitySelection needs at least 2 {what} to halve, got "
+                f"n_samples={int(on.sum())}."
+            )
         halves = []
         for _ in range(self.n_resamples):
             one, two = [], []
@@ -315,11 +313,8 @@ def _first_entries(
     return entry
 
 
-def _support_of(
-    model: Any, X: Any, y: NDArray[Any], weights: Float64 | None, half: NDArray[np.intp]
-) -> BoolArray:
-    extra = {} if weights is None else {"sample_weight": weights[half]}
-    model.fit(X[half], y[half], **extra)
+def _support_of(model: Any, X: Any, y: NDArray[Any], half: NDArray[np.intp]) -> BoolArray:
+    model.fit(X[half], y[half])
     return np.asarray(np.atleast_2d(model.coef_).any(axis=0))
 
 
