@@ -203,7 +203,7 @@ def compare_subsets(problem: str, python: str, repeats: int) -> None:
         f"{ours['seconds'] / theirs['seconds']:.3f}"
     )
     mine = f"{min(map(loss, same)):.6f}" if same else "none of that size"
-    print(f"{problem:12} loss at abess's choice of {at} features: abess {loss(chosen):.6f}, taut {mine}")
+    print(f"{problem:12} loss of {at} features: abess {loss(chosen):.6f}, taut {mine}")
 
 
 def main() -> None:

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "taut/linalg/kernels.hpp"
+#include "taut/penalty/folded.hpp"
 
 namespace taut::solver {
 namespace {
@@ -39,12 +40,15 @@ CoordinateDescent::CoordinateDescent(const Problem& problem)
 void CoordinateDescent::add(const Index* features, Index count) {
   const design::Standardized& Z = problem_.Z;
   penalty::Piece piece;
+  penalty::Folded folded;
   for (Index c = 0; c < count; ++c) {
     const Index j = features[c];
     pieces_ = pieces_ && problem_.penalty.as_piece(j, piece);
+    folded_ = folded_ && problem_.penalty.as_folded(j, folded);
     if (sparse_) packed_.append(Z.raw(), j);
     const Index column = sparse_ ? packed_.cols() - 1 : j;
-    slots_.push_back({j, column, Z.mean(j), 1.0 / Z.scale(j), Z.norm(j) * Z.norm(j), 0.0, piece});
+    slots_.push_back(
+        {j, column, Z.mean(j), 1.0 / Z.scale(j), Z.norm(j) * Z.norm(j), 0.0, piece, folded});
     features_.push_back(j);
   }
 }
@@ -83,6 +87,8 @@ void CoordinateDescent::sweep(const std::vector<Index>& slots) {
       const double soft = now > t ? now - t : (now < -t ? now + t : 0.0);
       now = std::clamp(soft / (1.0 + slot.piece.l2 / slot.curvature), slot.piece.lower,
                        slot.piece.upper);
+    } else if (folded_) {
+      now = penalty::prox(slot.folded, now, 1.0 / slot.curvature);
     } else {
       problem_.penalty.prox(&now, 1.0 / slot.curvature, slot.feature);
     }
@@ -128,25 +134,61 @@ double CoordinateDescent::support_objective(const std::vector<Index>& slots) con
   double total = 0.5 * loss;
   for (Index c : slots) {
     const Slot& slot = slots_[at_(c)];
-    total += slot.piece.l1 * std::abs(slot.coef) + 0.5 * slot.piece.l2 * slot.coef * slot.coef;
+    total +=
+        folded_ ? penalty::value(slot.folded, slot.coef)
+                : slot.piece.l1 * std::abs(slot.coef) + 0.5 * slot.piece.l2 * slot.coef * slot.coef;
   }
   return total;
 }
 
-void CoordinateDescent::newton(const std::vector<Index>& slots) {
-  const std::size_t m = slots.size();
-  std::vector<double> rest(m), diagonal(m), step(m, 0.0), search(m), image(m);
-  support_.clear();
-  scales_.resize(m);
-  means_.resize(m);
-  for (std::size_t a = 0; a < m; ++a) {
-    const Slot& slot = slots_[at_(slots[a])];
-    if (sparse_) support_.append(packed_, slot.column, slot.inverse_scale);
-    scales_[a] = slot.inverse_scale;
-    means_[a] = slot.mean * slot.inverse_scale;
-    rest[a] = -gradient(slot) - slot.piece.l1 * sign(slot.coef) - slot.piece.l2 * slot.coef;
-    diagonal[a] = slot.curvature + slot.piece.l2;
+/// Minus the slope of the penalty at a nonzero coefficient, and its second derivative on that side of
+/// the coefficient to which the slope of the whole points.
+CoordinateDescent::Local CoordinateDescent::local(const Slot& slot) const {
+  const double pull = -gradient(slot);
+  if (!folded_) {
+    return {pull - slot.piece.l1 * sign(slot.coef) - slot.piece.l2 * slot.coef, slot.piece.l2};
   }
+  const double rest = pull - penalty::slope(slot.folded, slot.coef);
+  return {rest, penalty::segment(slot.folded, slot.coef, rest).curvature};
+}
+
+/// Where a coefficient that moves in a direction has to stop: at zero if a kink lies there, at its
+/// bound, and (`pieces`) where its piece ends.
+double CoordinateDescent::wall(const Slot& slot, double direction, bool pieces) const {
+  if (!folded_) {
+    if (slot.piece.l1 > 0.0 && slot.coef * direction < 0.0) return 0.0;
+    return direction > 0.0 ? slot.piece.upper : slot.piece.lower;
+  }
+  const penalty::Folded& f = slot.folded;
+  if (pieces) {
+    const penalty::Segment s = penalty::segment(f, slot.coef, direction);
+    return direction > 0.0 ? s.upper : s.lower;
+  }
+  const bool kink = f.alpha > 0.0 && f.shape != penalty::Shape::l0;
+  if (kink && slot.coef * direction < 0.0) return 0.0;
+  return direction > 0.0 ? f.upper : f.lower;
+}
+
+void CoordinateDescent::newton(const std::vector<Index>& support) {
+  std::vector<Index> slots;  // where one coordinate by itself is convex
+  std::vector<double> rest, bend, diagonal;
+  support_.clear();
+  scales_.clear();
+  means_.clear();
+  for (Index c : support) {
+    const Slot& slot = slots_[at_(c)];
+    const Local here = local(slot);
+    if (!(slot.curvature + here.bend > 0.0)) continue;
+    slots.push_back(c);
+    if (sparse_) support_.append(packed_, slot.column, slot.inverse_scale);
+    scales_.push_back(slot.inverse_scale);
+    means_.push_back(slot.mean * slot.inverse_scale);
+    rest.push_back(here.rest);
+    bend.push_back(here.bend);
+    diagonal.push_back(slot.curvature + here.bend);
+  }
+  const std::size_t m = slots.size();
+  std::vector<double> step(m, 0.0), search(m), image(m);
   // Conjugate gradients, preconditioned by the diagonal.
   double rho = 0.0;
   for (std::size_t a = 0; a < m; ++a) {
@@ -158,7 +200,7 @@ void CoordinateDescent::newton(const std::vector<Index>& slots) {
     apply_normal(slots, search, image);
     double curvature = 0.0;
     for (std::size_t a = 0; a < m; ++a) {
-      image[a] += slots_[at_(slots[a])].piece.l2 * search[a];
+      image[a] += bend[a] * search[a];
       curvature += search[a] * image[a];
     }
     if (!(curvature > 0.0)) break;
@@ -185,11 +227,11 @@ void CoordinateDescent::newton(const std::vector<Index>& slots) {
     Slot& slot = slots_[at_(slots[a])];
     const double b = slot.coef;
     old[a] = b;
-    double wall = step[a] > 0.0 ? slot.piece.upper : slot.piece.lower;
-    if (slot.piece.l1 > 0.0 && b * step[a] < 0.0) wall = 0.0;
-    if (step[a] != 0.0 && std::abs(wall) < k_inf) first = std::min(first, (wall - b) / step[a]);
+    if (step[a] == 0.0) continue;
+    const double near = wall(slot, step[a], true), far = wall(slot, step[a], false);
+    if (std::abs(near) < k_inf) first = std::min(first, (near - b) / step[a]);
     double now = b + step[a];
-    if (step[a] > 0.0 ? now > wall : now < wall) now = wall;
+    if (step[a] > 0.0 ? now > far : now < far) now = far;
     if (now == b) continue;
     slot.coef = now;
     shift_residual(slot, now - b);
@@ -203,6 +245,11 @@ void CoordinateDescent::newton(const std::vector<Index>& slots) {
     slot.coef = old[a] + first * step[a];
     shift_residual(slot, first * step[a]);
   }
+  // lq bends on the way.
+  if (!folded_ || support_objective(slots) <= before) return;
+  residual_ = saved;
+  constant_ = saved_constant;
+  for (std::size_t a = 0; a < m; ++a) slots_[at_(slots[a])].coef = old[a];
 }
 
 void CoordinateDescent::load(const Iterate& at) {
@@ -211,6 +258,7 @@ void CoordinateDescent::load(const Iterate& at) {
   for (Slot& slot : slots_) {
     slot.coef = at.coef[at_(slot.feature)];
     if (pieces_) problem_.penalty.as_piece(slot.feature, slot.piece);
+    if (folded_) problem_.penalty.as_folded(slot.feature, slot.folded);
   }
 }
 
@@ -271,7 +319,7 @@ InnerReport CoordinateDescent::solve(Iterate& at, double target, Index max_iter,
       // Near rounding the gap stops falling; the rest of the working set must still have its turn.
       stalls = now < 0.9 * least ? 0 : stalls + 1;
       least = std::min(least, now);
-      if (pieces_) newton(support);
+      if (pieces_ || folded_) newton(support);
       for (int t = 0; t < k_sweeps; ++t) sweep(support);
       report.iterations += k_sweeps;
       support.erase(std::remove_if(support.begin(), support.end(),

@@ -180,8 +180,8 @@ class PenalizedGLM(SingleFitWithOffset, GeneralPrediction, Bounded, SingleParame
         See :class:`Lasso`. With a penalty that is not convex ``tol`` is relative to the largest
         gradient of the model without coefficients.
     solver : {"auto", "gram", "naive", "fista", "ag", "pncg"}, default="auto"
-        Inner products of the columns kept, or residuals, or a first-order method on all of them;
-        "auto" chooses.
+        Keep inner products of the columns, or residuals ("auto" chooses by size), or use a
+        first-order method, which needs products with X only: see :func:`taut.prox.minimize`.
 
     Attributes
     ----------

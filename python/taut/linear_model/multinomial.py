@@ -74,8 +74,9 @@ class MultinomialLasso(SingleFit, _SeveralClasses, Bounded, SingleParameters):
         Start from the coefficients of the previous fit.
     n_jobs : int, optional
         Threads; None is 1, -1 all. The result is the same to the bit for any number.
-    solver : {"auto", "gram", "naive"}, default="auto"
-        Keep inner products of the columns, or residuals; "auto" chooses by size.
+    solver : {"auto", "gram", "naive", "fista", "ag", "pncg"}, default="auto"
+        Keep inner products of the columns, or residuals ("auto" chooses by size), or use a
+        first-order method, which needs products with X only: see :func:`taut.prox.minimize`.
 
     Attributes
     ----------

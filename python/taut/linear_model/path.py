@@ -132,8 +132,9 @@ _SHARED_DOC = """
         1e-5 of itself in a step (after five steps), as glmnet does.
     max_active : int, optional
         End the path when more features than this are active.
-    solver : {"auto", "gram", "naive"}, default="auto"
-        Keep inner products of the columns, or residuals; "auto" chooses by size.
+    solver : {"auto", "gram", "naive", "fista", "ag", "pncg"}, default="auto"
+        Keep inner products of the columns, or residuals ("auto" chooses by size), or use a
+        first-order method, which needs products with X only: see :func:`taut.prox.minimize`.
     n_jobs : int, optional
         Threads. The result is the same to the bit for any number.
     callback : callable, optional

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "taut/design/packed.hpp"
+#include "taut/penalty/folded.hpp"
 #include "taut/solver/inner_solver.hpp"
 
 namespace taut::solver {
@@ -35,12 +36,18 @@ class CoordinateDescent final : public InnerSolver {
     double curvature;  ///< ||z_j||_s^2
     double coef;
     penalty::Piece piece;
+    penalty::Folded folded;
+  };
+  struct Local {
+    double rest, bend;
   };
 
   double gradient(const Slot& slot) const;
   void shift_residual(const Slot& slot, double change);
   void sweep(const std::vector<Index>& slots);
-  void newton(const std::vector<Index>& slots);
+  Local local(const Slot& slot) const;
+  double wall(const Slot& slot, double direction, bool pieces) const;
+  void newton(const std::vector<Index>& support);
   void apply_normal(const std::vector<Index>& slots, const std::vector<double>& v,
                     std::vector<double>& out);
   double gap(const std::vector<Index>& slots);
@@ -54,6 +61,7 @@ class CoordinateDescent final : public InnerSolver {
   std::vector<Index> features_;
   std::vector<Slot> slots_;
   bool pieces_ = true;                  ///< every feature so far is a linear-quadratic piece
+  bool folded_ = true;                  ///< every feature so far has a folded penalty
   double uniform_ = 0.0;                ///< the common weight, 0 if weights differ
   std::vector<double> residual_;        ///< without its constant part
   double constant_ = 0.0;               ///< true residual = residual_ + constant_
