@@ -43,6 +43,7 @@ constexpr double k_build_share = 0.5;
 
 /// Models with more coordinates than this have no Gram: coordinate descent on the rows instead.
 constexpr Index k_gram_limit = 2500;
+constexpr Index k_coordinates_per_entry = 16;
 constexpr Index k_least_gram = 256;
 /// Sweeps of that descent for one model, and the share of the violation at which it ends.
 constexpr int k_naive_sweeps = 100;
@@ -102,6 +103,8 @@ ProxNewton::ProxNewton(const Problem& problem, bool naive)
       model_(make_gram_model(problem.penalty, 1)),
       hessian_(problem),
       slope_limit_(k_intercept_slope * problem.datafit.residual_scale()),
+      sparse_(problem.Z.raw().is_sparse()),
+      gram_limit_(gram_limit(problem)),
       slot_(at_(problem.cols()), -1) {
   naive_ = naive_ || !model_;
   const Index n = problem.rows(), K = width();
@@ -120,6 +123,7 @@ void ProxNewton::add(const Index* features, Index count) {
   for (Index c = 0; c < count; ++c) {
     slot_[at_(features[c])] = static_cast<Index>(features_.size());
     features_.push_back(features[c]);
+    if (sparse_) packed_.append(problem_.Z.raw(), features[c]);
   }
   grad_.resize(features_.size() * at_(width()), 0.0);
   in_model_.resize(features_.size() * at_(width()), 0);
@@ -145,8 +149,16 @@ void ProxNewton::update_gradient(const Iterate& at, Index first) {
   parallel_blocks(count() - first, k_feature_block, threads_for(work, problem_.n_threads),
                   [&](Index begin, Index end) {
                     for (Index c = first + begin; c < first + end; ++c) {
-                      problem_.Z.dots(features_[at_(c)], u_.data(), sums_.data(), K,
-                                      &grad_[at_(c * K)]);
+                      const Index j = features_[at_(c)];
+                      if (!sparse_) {
+                        problem_.Z.dots(j, u_.data(), sums_.data(), K, &grad_[at_(c * K)]);
+                        continue;
+                      }
+                      const double mean = problem_.Z.mean(j), scale = problem_.Z.scale(j);
+                      for (Index k = 0; k < K; ++k) {
+                        const double raw = packed_.dot(c, &u_[at_(k * n)]);
+                        grad_[at_(c * K + k)] = (raw - mean * sums_[at_(k)]) / scale;
+                      }
                     }
                   });
   known_ = count();
@@ -218,9 +230,17 @@ void ProxNewton::polish_intercept(Iterate& at) {
 
 /// Models with more coordinates than this go without a Gram. Norms of blocks, unlike the Lasso, leave
 /// more coefficients nonzero than there are rows, and then X is the smaller matrix.
-Index ProxNewton::gram_limit() const {
-  if (width() > 1 || problem_.penalty.blocks().single()) return k_gram_limit;
-  return std::clamp(problem_.rows(), k_least_gram, k_gram_limit);
+/// And on sparse columns descent costs their entries where a Gram costs its size.
+Index ProxNewton::gram_limit(const Problem& problem) {
+  if (problem.outputs() > 1) return k_gram_limit;
+  if (!problem.penalty.blocks().single()) {
+    return std::clamp(problem.rows(), k_least_gram, k_gram_limit);
+  }
+  const design::Design& X = problem.Z.raw();
+  if (!X.is_sparse() || X.cols() == 0) return k_gram_limit;
+  Index entries = 0;
+  for (Index j = 0; j < X.cols(); ++j) entries += X.column_entries(j);
+  return std::clamp(k_coordinates_per_entry * (entries / X.cols()), k_least_gram, k_gram_limit);
 }
 
 /// Coordinates that a new model would have.
@@ -228,7 +248,7 @@ Index ProxNewton::model_size(const Iterate& at) const {
   const Index K = width();
   const penalty::Penalty& penalty = problem_.penalty;
   Index size = 0;
-  if (count() * K <= gram_limit()) return count() * K;
+  if (count() * K <= gram_limit_) return count() * K;
   for_each_block(problem_, features_.data(), count(), [&](Index b, Index first, Index c) {
     if (any_nonzero(&at.coef[at_(first * K)], penalty.width(b)) || penalty.is_free(b) ||
         penalty.pull(&grad_[at_(c * K)], b) > k_near * penalty.threshold(b)) {
@@ -419,17 +439,30 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
   });
   const Index height = static_cast<Index>(rows.size());
   const bool centre = problem_.fit_intercept;
+  // Sparse columns times sqrt(h), side by side; directions are then sqrt(h) times what they stand for.
+  design::PackedColumns columns;
+  if (sparse_) {
+    for (Index i = 0; i < n; ++i) row[at_(i)] = std::sqrt(h[at_(i)]);
+    for (const Row& f : rows) columns.append(packed_, f.slot, row.data());
+  }
   parallel_blocks(
       height, k_feature_block, threads_for(static_cast<double>(n * height), problem_.n_threads),
       [&](Index begin, Index end) {
         std::vector<double> column(at_(n));
         for (Index r = begin; r < end; ++r) {
           Row& f = rows[at_(r)];
-          f.h_dot = Z.dot(f.feature, h.data(), sum_h);
-          std::fill(column.begin(), column.end(), 0.0);
-          const double constant = Z.add_to(f.feature, 1.0, column.data());
+          const double scale = Z.scale(f.feature);
+          double constant = -Z.mean(f.feature) / scale, raw = 0.0;
           // z'(h o z) = z'(h o x/d) - (m/d) z'h, the first by the stored entries alone.
-          const double raw = Z.raw().weighted_dot(f.feature, h.data(), column.data());
+          if (sparse_) {
+            f.h_dot = (packed_.dot(f.slot, h.data()) - Z.mean(f.feature) * sum_h) / scale;
+            raw = columns.square(r) / scale;
+          } else {
+            f.h_dot = Z.dot(f.feature, h.data(), sum_h);
+            std::fill(column.begin(), column.end(), 0.0);
+            constant = Z.add_to(f.feature, 1.0, column.data());
+            raw = Z.raw().weighted_dot(f.feature, h.data(), column.data());
+          }
           const double hx = f.h_dot - constant * sum_h;
           f.curvature = raw / Z.scale(f.feature) + constant * (2.0 * hx + constant * sum_h);
           if (centre) f.curvature -= f.h_dot * f.h_dot / sum_h;
@@ -490,7 +523,8 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
       const Row& f = rows[at_(range.first + i)];
       for (Index k = 0; k < K; ++k) {
         const double* d = &direction_[at_(k * n)];
-        const double h_x_d = Z.raw().weighted_dot(f.feature, h.data(), d);
+        const double h_x_d = sparse_ ? columns.dot(range.first + i, d)
+                                     : Z.raw().weighted_dot(f.feature, h.data(), d);
         const double product = (h_x_d - Z.mean(f.feature) * h_sum[at_(k)]) / Z.scale(f.feature) +
                                intercept_shift(k) * f.h_dot;
         next[at_(i * K + k)] = -(grad_[at_(f.slot * K + k)] + product);
@@ -513,7 +547,13 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
         const double change = now[i * K + k] - old[at_(i * K + k)];
         if (change == 0.0) continue;
         moved = std::max(moved, curvature * std::abs(change));
-        const double constant = Z.add_to(f.feature, change, &direction_[at_(k * n)]);
+        double* d = &direction_[at_(k * n)];
+        double constant = -change * Z.mean(f.feature) / Z.scale(f.feature);
+        if (sparse_) {
+          columns.axpy(range.first + i, change / Z.scale(f.feature), d);
+        } else {
+          constant = Z.add_to(f.feature, change, d);
+        }
         constants[at_(k)] += constant;
         h_sum[at_(k)] += change * f.h_dot - constant * sum_h;
       }
@@ -807,7 +847,7 @@ InnerReport ProxNewton::solve(Iterate& at, double target, Index max_iter, Monito
     }
 
     const Index hessians = counters_.hessians;
-    const bool naive = naive_ || model_size(at) > gram_limit();
+    const bool naive = naive_ || model_size(at) > gram_limit_;
     rebuild = rebuild || rebuild_ || (contraction_ > 0.0 && model_pays(expected, target));
     const Step step = naive ? naive_step(at, worst) : model_step(at, rebuild, worst, max_iter);
     const bool fresh = counters_.hessians > hessians;

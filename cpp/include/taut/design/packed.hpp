@@ -29,6 +29,15 @@ class PackedColumns {
     ptr_.push_back(static_cast<std::int64_t>(val_.size()));
   }
 
+  /// The same, row i times row_factor[i].
+  void append(const PackedColumns& other, Index c, const double* row_factor) {
+    for (auto e = other.begin(c); e < other.begin(c + 1); ++e) {
+      val_.push_back(row_factor[other.idx_[e]] * other.val_[e]);
+      idx_.push_back(other.idx_[e]);
+    }
+    ptr_.push_back(static_cast<std::int64_t>(val_.size()));
+  }
+
   void clear() {
     val_.clear();
     idx_.clear();
@@ -40,6 +49,11 @@ class PackedColumns {
   double dot(Index c, const double* v) const {
     double total = 0.0;
     for (auto e = begin(c); e < begin(c + 1); ++e) total += val_[e] * v[idx_[e]];
+    return total;
+  }
+  double square(Index c) const {
+    double total = 0.0;
+    for (auto e = begin(c); e < begin(c + 1); ++e) total += val_[e] * val_[e];
     return total;
   }
   double weighted_dot(Index c, const double* h, const double* v) const {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "taut/design/packed.hpp"
 #include "taut/solver/gram_model.hpp"
 #include "taut/solver/hessian_gram.hpp"
 #include "taut/solver/inner_solver.hpp"
@@ -63,7 +64,7 @@ class ProxNewton final : public InnerSolver {
   bool scaled_step(Iterate& at, Step& step, double violation, Index max_rounds);
   Step naive_step(Iterate& at, double violation);
   Index model_size(const Iterate& at) const;
-  Index gram_limit() const;
+  static Index gram_limit(const Problem& problem);
   bool line_search(Iterate& at, Step& step, const std::vector<Coordinate>& coordinates);
   void rescale();
   void adapt_damping(const Step& step);
@@ -74,6 +75,10 @@ class ProxNewton final : public InnerSolver {
   std::unique_ptr<GramModel> model_;
   HessianGram hessian_;
   double slope_limit_;  ///< slopes of the intercepts up to this are rounding
+
+  bool sparse_;
+  Index gram_limit_;              ///< coordinates
+  design::PackedColumns packed_;  ///< sparse X: the working set, side by side
 
   std::vector<Index> features_;
   std::vector<Index> slot_;       ///< of a feature among features_, by feature; -1 outside
