@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import cells
 import numpy as np
 import pytest
@@ -146,3 +149,9 @@ def test_certificate_on_random_problems(cell, data):
     for k, alpha in enumerate(path.alphas):
         coef = path.coefs[k] if path.coefs.ndim == 3 else path.coefs[:, k]
         assert case.certificate(coef, path.intercepts[k], float(alpha)) <= 1.01 * TOL
+
+
+def test_page_of_the_table_is_up_to_date():
+    docs = Path(__file__).parents[1] / "docs"
+    made = runpy.run_path(str(docs / "cells_table.py"))
+    assert made["PAGE"].read_text() == made["table"](), "run python docs/cells_table.py"

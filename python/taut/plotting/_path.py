@@ -95,6 +95,7 @@ class PathDisplay:
         self.alpha_min = alpha_min
         self.alpha_1se = alpha_1se
         self.feature_names = _style.feature_names(feature_names, n_features)
+        self.named = classes is not None
         self.classes = list(range(n_classes)) if classes is None else list(classes)
         if len(self.classes) != n_classes:
             raise ValueError(f"classes has {len(self.classes)} labels, coefs {n_classes} classes.")
@@ -202,7 +203,9 @@ class PathDisplay:
             _style.label_alpha_axis(panel, x)
             marks.append(_style.mark_alphas(panel, x, self.alpha_min, self.alpha_1se, inside=False))
             if len(self.classes) > 1:
-                panel.set_title(f"class {_style.shorten(self.classes[k])}", loc="left", pad=17)
+                word = "class" if self.named else "output"
+                title = f"{word} {_style.shorten(self.classes[k])}"
+                panel.set_title(title, loc="left", pad=17)
             _style.tidy(panel)
         single = len(chosen) == 1
         self.ax_ = axes[0] if single else np.array(axes, dtype=object)
