@@ -7,11 +7,13 @@
 #include <utility>
 #include <vector>
 
-#include "array.hpp"
+#include "linear_factories.hpp"
 #include "monitor.hpp"
+#include "taut/core/parallel.hpp"
 #include "taut/survival/bootstrap.hpp"
 #include "taut/survival/concordance.hpp"
 #include "taut/survival/cox.hpp"
+#include "taut/survival/cox_loss.hpp"
 #include "taut/survival/curve.hpp"
 #include "taut/survival/event_table.hpp"
 #include "taut/survival/logrank.hpp"
@@ -133,7 +135,7 @@ py::dict table_dict(EventTable&& table) {
 py::dict survival_fit(const py::object& time, const py::object& event, const py::object& entry,
                       const py::object& weight, const py::object& group, Index n_groups, int ulps,
                       bool entry_rows, const std::string& estimator, const std::string& conf_type,
-                      double z, int n_threads, const py::object& callback) {
+                      double z, bool scaled, int n_threads, const py::object& callback) {
   const Records records = records_of(time, event, entry, weight, group, n_groups);
   if (ulps < 0) throw py::value_error("ulps must be >= 0, got " + std::to_string(ulps) + ".");
   const bool curve = !estimator.empty(), limits = curve && !conf_type.empty();
@@ -164,6 +166,11 @@ py::dict survival_fit(const py::object& time, const py::object& event, const py:
       upper = Buffer<double>(rows);
       survival::confidence_limits(s.data(), se.data(), nullptr, rows, type, z, lower.data(),
                                   upper.data(), n_threads);
+    }
+    if (curve && scaled) {  // of S in place of log S; NaN where S is 0
+      parallel_blocks(rows, Index{1} << 14, n_threads, [&](Index begin, Index end) {
+        for (Index i = begin; i < end; ++i) se[i] *= s[i];
+      });
     }
   }
   py::dict out = table_dict(std::move(table));
@@ -575,6 +582,80 @@ py::tuple bootstrap(const py::object& time, const py::object& out_row, const py:
                         shaped(std::move(m), spec.n_tau));
 }
 
+/// Elastic-net path of the Cox model; X as it is to be penalised.
+py::dict coxnet_path(const py::object& X, const py::object& time, const py::object& event,
+                     const py::object& weight, const py::object& stratum, Index n_strata,
+                     const py::object& penalty_factor, const py::object& alphas, double l1_ratio,
+                     double tol, Index max_iter, const py::object& coef_init, int ulps,
+                     int n_threads, const py::object& callback) {
+  const DesignView view = design_view(X, "X");
+  const std::unique_ptr<design::Design> design = std::visit(MakeDesign{}, view);
+  const Records records = records_of(time, event, py::none(), weight, stratum, n_strata);
+  detail::require_size(design->rows(), records.n, "X");
+  const std::vector<double> weights = normalised_weights(weight, records.n);
+  double total = static_cast<double>(records.n);
+  if (records.weight) {
+    total = 0.0;
+    for (Index i = 0; i < records.n; ++i) total += records.weight[i];
+  }
+  const survival::CoxLoss loss(records, weights.data(), total, ulps);
+  const py::object none = py::none();
+  const PenaltySpec spec{design->cols(), 1, penalty_factor, none, none, none, l1_ratio, 3.0, 0.5};
+  const std::unique_ptr<penalty::Penalty> pen = make_penalty("elastic_net", spec);
+  solver::PathOptions options;
+  options.alphas = to_vector(alphas, "alphas");
+  // The loss does not see a constant; the quadratic models of it gain one that is free.
+  options.fit_intercept = true;
+  options.tol = tol;
+  options.max_iter = max_iter;
+  options.n_threads = n_threads;
+  const auto steps = static_cast<Index>(options.alphas.size());
+  const VecView<double> start = optional_vec_view<double>(coef_init, "coef_init", design->cols());
+  Buffer<double> coefs(steps * design->cols()), intercepts(steps);
+  PyMonitor monitor{callback};
+  solver::PathReport report;
+  {
+    const py::gil_scoped_release release;
+    const double zero = 0.0;
+    report = solver::fit_path(*design, loss, *pen, nullptr, options, start.data,
+                              start.data ? &zero : nullptr,
+                              {coefs.data(), intercepts.data(), false}, monitor);
+  }
+  py::dict out;
+  out["finite"] = report.finite;
+  if (!report.finite) return out;
+  const Index done = report.n_done, p = design->cols();
+  coefs.shrink(done * p);
+  out["coefs"] = own(std::move(coefs)).reshape({done, p});
+  out["alphas"] = to_array(std::move(report.alphas));
+  out["dual_gaps"] = to_array(std::move(report.dual_gaps));
+  out["objective"] = to_array(std::move(report.objective));
+  out["dev_ratio"] = to_array(std::move(report.dev_ratio));
+  out["n_iter"] = own(report.n_iter);
+  out["converged"] = own(std::vector<Index>(report.converged.begin(), report.converged.end()));
+  out["null_loss"] = report.null_loss;
+  out["least_loss"] = loss.least();
+  return out;
+}
+
+/// (loss, gradient) of the partial likelihood by Breslow's ties, divided by the total weight.
+py::tuple cox_loss(const py::object& eta, const py::object& time, const py::object& event,
+                   const py::object& weight, const py::object& stratum, Index n_strata, int ulps) {
+  const Records records = records_of(time, event, py::none(), weight, stratum, n_strata);
+  const std::vector<double> weights = normalised_weights(weight, records.n);
+  double total = static_cast<double>(records.n);
+  if (records.weight) {
+    total = 0.0;
+    for (Index i = 0; i < records.n; ++i) total += records.weight[i];
+  }
+  const survival::CoxLoss loss(records, weights.data(), total, ulps);
+  const VecView<double> x = vec_view<double>(eta, "eta", records.n);
+  std::vector<double> r(static_cast<std::size_t>(records.n));
+  const double value = loss.evaluate(x.data, r.data());
+  for (std::size_t i = 0; i < r.size(); ++i) r[i] *= -weights[i];
+  return py::make_tuple(value, to_array(std::move(r)), loss.least());
+}
+
 }  // namespace
 }  // namespace taut::bindings
 
@@ -587,7 +668,7 @@ void bind_survival(py::module_& m) {
         py::arg("group") = py::none(), py::arg("n_groups") = 1, py::arg("ulps") = 4,
         py::arg("entry_rows") = false, py::arg("estimator") = "km",
         py::arg("conf_type") = "log-log", py::arg("z") = 1.959963984540054,
-        py::arg("n_threads") = 1, py::arg("callback") = py::none(),
+        py::arg("scaled") = false, py::arg("n_threads") = 1, py::arg("callback") = py::none(),
         "Event table, survival curve and limits of censored records.");
   m.def("survival_curve", &b::survival_curve, py::arg("time"), py::arg("n_at_risk"),
         py::arg("n_event"), py::arg("n_tied"), py::arg("group_ptr"), py::arg("estimator"),
@@ -630,4 +711,12 @@ void bind_survival(py::module_& m) {
         py::arg("event"), py::arg("at"), py::arg("probs"), py::arg("tau"), py::arg("n_boot"),
         py::arg("k0"), py::arg("k1"), py::arg("n_threads") = 1, py::arg("callback") = py::none(),
         "(survival, quantiles, restricted means) of bootstrap replicates.");
+  m.def("coxnet_path", &b::coxnet_path, py::arg("X"), py::arg("time"), py::arg("event"),
+        py::arg("weight"), py::arg("stratum"), py::arg("n_strata"), py::arg("penalty_factor"),
+        py::arg("alphas"), py::arg("l1_ratio"), py::arg("tol"), py::arg("max_iter"),
+        py::arg("coef_init") = py::none(), py::arg("ulps") = 4, py::arg("n_threads") = 1,
+        py::arg("callback") = py::none(), "Elastic-net path of the Cox model.");
+  m.def("cox_loss", &b::cox_loss, py::arg("eta"), py::arg("time"), py::arg("event"),
+        py::arg("weight"), py::arg("stratum"), py::arg("n_strata"), py::arg("ulps") = 4,
+        "(loss, gradient, least loss) of Cox's partial likelihood by the linear predictor.");
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "taut/core/philox.hpp"
@@ -11,6 +12,7 @@
 #include "taut/survival/buffer.hpp"
 #include "taut/survival/concordance.hpp"
 #include "taut/survival/cox.hpp"
+#include "taut/survival/cox_loss.hpp"
 #include "taut/survival/curve.hpp"
 #include "taut/survival/event_table.hpp"
 #include "taut/survival/logrank.hpp"
@@ -424,5 +426,64 @@ TEST_CASE("bootstrap replicates are the same for any number of threads") {
     CHECK(s[3 * b + 1] >= s[3 * b + 2]);
     CHECK(m[b] > 0.0);
     CHECK(m[b] <= 2.5);
+  }
+}
+
+TEST_CASE("Cox's loss: derivatives, a quadratic model above it, a dual below it") {
+  for (int options = 0; options < 4; ++options) {
+    const Sample sample(40, 23, 0.5);
+    const Records r = sample.records(false, options & 1, options & 2);
+    std::vector<double> s(sample.time.size(), 1.0 / 40);
+    double total = 40.0;
+    if (r.weight) {
+      total = 0.0;
+      for (const double w : sample.weight) total += w;
+      for (std::size_t i = 0; i < s.size(); ++i) s[i] = sample.weight[i] / total;
+    }
+    const CoxLoss loss(r, s.data(), total, 4);
+    Philox random({31, 1});
+    std::vector<double> eta(40), residual(40), other(40), curvature(40), step(40);
+    for (double& x : eta) x = random.normal();
+    const double value = loss.evaluate(eta.data(), residual.data());
+    CHECK(value == doctest::Approx(loss.value(eta.data())));
+    // Against the regression's own likelihood.
+    Cox problem(r, eta.data(), 1, nullptr, Ties::breslow, 4, 1, *std::make_unique<SilentMonitor>());
+    const double one = 1.0;
+    CHECK(-problem.set(&one) / total == doctest::Approx(value));
+    const double h = 1e-6;
+    for (std::size_t i = 0; i < 40; i += 7) {
+      std::vector<double> moved = eta;
+      moved[i] += h;
+      const double up = loss.value(moved.data());
+      moved[i] -= 2 * h;
+      CHECK((up - loss.value(moved.data())) / (2 * h) ==
+            doctest::Approx(-s[i] * residual[i]).epsilon(1e-5));
+    }
+    loss.curvature(residual.data(), 0, 0, curvature.data());
+    for (int trial = 0; trial < 5; ++trial) {
+      double slope = 0.0, bend = 0.0;
+      for (std::size_t i = 0; i < 40; ++i) {
+        step[i] = 1e-3 * random.normal();
+        other[i] = eta[i] + step[i];
+        slope -= s[i] * residual[i] * step[i];
+        bend += 0.5 * curvature[i] * step[i] * step[i];
+      }
+      CHECK(loss.value(other.data()) - value <= slope + bend + 1e-8);
+    }
+    // Fenchel and Young: F(eta) + F*(u) >= u'eta, with equality at the gradient (c = 1).
+    const auto dual = [&](double c, const double* at) {
+      double inner = 0.0;
+      for (std::size_t i = 0; i < 40; ++i) inner += -c * s[i] * residual[i] * at[i];
+      return loss.dual(residual.data(), c) + inner;  // <= F(at)
+    };
+    CHECK(dual(1.0, eta.data()) == doctest::Approx(value));
+    for (const double c : {0.0, 0.3, 0.9}) {
+      CHECK(dual(c, eta.data()) <= value + 1e-12);
+      CHECK(dual(c, other.data()) <= loss.value(other.data()) + 1e-12);
+    }
+    CHECK(loss.excess(loss.least()) == 0.0);
+    CHECK(value > loss.least());
+    const std::vector<double> unknown(40, 0.5);
+    CHECK(std::isinf(loss.dual(unknown.data(), 1.0)));
   }
 }

@@ -121,6 +121,7 @@ def survival_fit(
     estimator: str = "km",
     conf_type: str = "log-log",
     z: float = 1.959963984540054,
+    scaled: bool = False,
     n_threads: int = 1,
     callback: Callable[[ProgressInfo], object] | None = None,
 ) -> dict[str, Any]: ...
@@ -219,6 +220,32 @@ def cox_fit(
 ) -> dict[str, Any]: ...
 def cox_residuals(data: dict[str, Any], coef: _Float) -> dict[str, Any]: ...
 def cox_scaled(data: dict[str, Any], coef: _Float, row_scale: _Float) -> tuple[_Float, _Float]: ...
+def coxnet_path(
+    X: NDArray[Any] | _Csc,
+    time: _Float,
+    event: _Flags,
+    weight: _Vector,
+    stratum: _Codes,
+    n_strata: int,
+    penalty_factor: _Vector,
+    alphas: _Float,
+    l1_ratio: float,
+    tol: float,
+    max_iter: int,
+    coef_init: _Vector = None,
+    ulps: int = 4,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> dict[str, Any]: ...
+def cox_loss(
+    eta: _Float,
+    time: _Float,
+    event: _Flags,
+    weight: _Vector,
+    stratum: _Codes,
+    n_strata: int,
+    ulps: int = 4,
+) -> tuple[float, _Float, float]: ...
 
 # ot
 _Cost: TypeAlias = NDArray[Any] | tuple[NDArray[Any], NDArray[Any]]

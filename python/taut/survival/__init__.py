@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from taut.survival._bootstrap import BootstrapCurve, bootstrap_curve
 from taut.survival._cox import CoxPH, ProportionalHazardsResult
+from taut.survival._coxnet import CoxNet, CoxNetCV
 from taut.survival._curve import (
     ConfidenceBand,
     KaplanMeier,
@@ -37,6 +38,8 @@ __all__ = [
     "CensoringCurve",
     "Concordance",
     "ConfidenceBand",
+    "CoxNet",
+    "CoxNetCV",
     "CoxPH",
     "DynamicAUC",
     "EventTable",

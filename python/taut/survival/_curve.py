@@ -102,7 +102,7 @@ def kaplan_meier(
         model = KaplanMeier(
             conf_type=conf_type, conf_level=conf_level, tie_tol=tie_tol, n_jobs=n_jobs
         ).fit((y.time, y.event, y.entry) if y.entry is not None else y[:2], sample_weight)
-        flat = model.flat_
+        flat = {**model.flat_, "std_err": model.std_err_}
     else:
         choice(conf_type, "conf_type", CONF_TYPES)
         flat = _core.survival_fit(
@@ -111,19 +111,19 @@ def kaplan_meier(
             y.entry,
             conf_type=conf_type,
             z=normal_quantile(check_level(conf_level)),
+            scaled=True,
             n_threads=n_threads(n_jobs),
         )
         if y.entry is not None:
             _check_consistent(flat)
         flat["conf_lower"], flat["conf_upper"] = flat["lower"], flat["upper"]
-        flat["std_err_log"] = flat["std_err"]
     return SurvivalArrays(
         flat["time"],
         flat["n_at_risk"],
         flat["n_event"],
         flat["n_censor"],
         flat["survival"],
-        _std_err(flat["survival"], flat["std_err_log"]),
+        flat["std_err"],
         flat["conf_lower"],
         flat["conf_upper"],
     )
@@ -668,6 +668,8 @@ class NelsonAalen(KaplanMeier):
 
 
 def _std_err(survival: Float64, std_err_log: Float64) -> Float64:
+    if survival[-1] > 0.0:
+        return survival * std_err_log
     with np.errstate(invalid="ignore"):  # 0 times infinity where nobody is left
         return survival * std_err_log
 

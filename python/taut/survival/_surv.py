@@ -307,9 +307,11 @@ def choice(value: Any, name: str, allowed: tuple[str, ...]) -> str:
 
 def normal_quantile(level: float) -> float:
     """Two-sided normal critical value."""
+    if level == 0.95:
+        return 1.959963984540054
     from scipy.special import ndtri
 
-    return 1.959963984540054 if level == 0.95 else float(ndtri(0.5 + 0.5 * level))
+    return float(ndtri(0.5 + 0.5 * level))
 
 
 CONF_TYPES = ("log-log", "log", "plain", "logit", "arcsin")
