@@ -3,8 +3,10 @@
 
 Every line is the minimum of a few runs: the machine may be busy, and what it adds is never
 negative. With --cpu the clock is the processor time of the process, which other work on the machine
-disturbs least; use it with one thread. POT's time to a tolerance is its time per iteration times the number of plain sweeps that
-the tolerance takes (counted by taut with over-relaxation off: it is the same iteration), because
+disturbs least; use it with one thread.
+
+POT's time to a tolerance is its time per iteration times the number of plain sweeps that the
+tolerance takes (counted by taut with over-relaxation off: it is the same iteration), because
 running its log form to the end takes many minutes.
 
 Examples
@@ -28,6 +30,7 @@ import sys
 import threading
 import time
 import warnings
+from functools import partial
 
 CLOCK = time.perf_counter
 
@@ -97,7 +100,7 @@ def bench_sinkhorn(n, share, threads, tol):
         "taut kernel64": "kernel",
     }.items():
         for kind in (np.float64, np.float32):
-            cost, z = C.astype(kind), np.zeros(n)
+            cost = C.astype(kind)
             start = sinkhorn(None, None, cost, reg=reg, tol=1e-3).potentials
 
             def sweep(count, cost=cost, form=form, start=start):
@@ -106,8 +109,7 @@ def bench_sinkhorn(n, share, threads, tol):
                     max_iter=count, over_relax=False, n_threads=threads,
                 )  # fmt: skip
 
-            del z
-            few, many = best(lambda: sweep(3), 5)[0], best(lambda: sweep(23), 5)[0]
+            few, many = best(partial(sweep, 3), 5)[0], best(partial(sweep, 23), 5)[0]
             per[name, kind] = (many - few) / 20
             line(f"{name} {np.dtype(kind).name}, one sweep", per[name, kind])
     stream = bandwidth(threads)
@@ -128,7 +130,8 @@ def bench_sinkhorn(n, share, threads, tol):
 
             T = run(count)
             finite = np.isfinite(T).all() and T.sum() > 0.5
-            one, more = best(lambda: run(1), 2, 60)[0], best(lambda: run(1 + count), 2, 60)[0]
+            one = best(partial(run, 1), 2, 60)[0]
+            more = best(partial(run, 1 + count), 2, 60)[0]
             each = (more - one) / count
             line(f"POT {method}, one iteration", each, "" if finite else "fails: plan empty or NaN")
             if finite:
@@ -163,7 +166,7 @@ def bench_smooth(n, threads, iterations):
             f"error {max(result.marginal_error):.1e}, ties {result.n_ties}",
         )  # fmt: skip
         Ct, alpha = np.ascontiguousarray(C.T), np.ascontiguousarray(result.potentials[0])
-        one = best(lambda: _core.ot_semi_dual(Ct, a, a, reg, k or n, alpha, threads), 7)[0]
+        one = best(partial(_core.ot_semi_dual, Ct, a, a, reg, k or n, alpha, threads), 7)[0]
         line("taut evaluation, cold", one)
         if ot is None:
             continue
@@ -176,7 +179,7 @@ def bench_smooth(n, threads, iterations):
         )
         silent = io.StringIO()
         with contextlib.redirect_stdout(silent):
-            theirs = best(lambda: smooth.semi_dual_obj_grad(alpha, a, a, C, regul), 3, 15)[0]
+            theirs = best(partial(smooth.semi_dual_obj_grad, alpha, a, a, C, regul), 3, 15)[0]
         line("POT evaluation", theirs)
         with contextlib.redirect_stdout(silent):
             start = CLOCK()

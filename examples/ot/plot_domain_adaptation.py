@@ -3,9 +3,9 @@
 Does moving the training data help in a new domain?
 ===================================================
 
-A classifier is trained where labels are known and used where the measurements have drifted: shifted,
-stretched, and without labels. A sparse transport plan moves the training samples onto the new ones;
-each goes to the mean of its few partners, and keeps its label.
+A classifier is trained where labels are known and used where the measurements have drifted:
+shifted, stretched, and without labels. A sparse transport plan moves the training samples onto the
+new ones; each goes to the mean of its few partners, and keeps its label.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Xt = 0.4 * rng.normal(size=(160, 2)) + np.where(yt[:, None] == 1, [2.0, 0.0], [0
 Xt = 1.1 * Xt + [3.0, 1.0]
 
 # %%
-# The classifier of the old domain is useless in the new one; trained on the moved samples it is not.
+# The classifier of the old domain is useless in the new one. Trained on moved samples it is not.
 transport = SparseTransport(method="l2").fit(X, Xt=Xt)
 before = LogisticRegression().fit(X, y).score(Xt, yt)
 after = LogisticRegression().fit(transport.transform(X), y).score(Xt, yt)

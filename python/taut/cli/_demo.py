@@ -20,6 +20,7 @@ from taut.cli._html import beside, check_writable, number, page_html, table_html
 from taut.cli._run import require_packages
 from taut.cli._survival import SurvivalResult, lung_report
 from taut.cli._table import prepare
+from taut.cli._transport import colors_report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +76,7 @@ def run_demo(arguments: argparse.Namespace) -> None:
         bar.update(len(CASES), "Lung cancer")
         lung, page = lung_report()
         write_atomically(folder / "lung.html", page)
+        write_atomically(folder / "colors.html", colors_report(arguments.n_jobs))
     write_atomically(folder / "index.html", _index_html(done, lung))
 
     summary = RichTable(box=None, pad_edge=False, header_style="dim")
@@ -124,6 +126,8 @@ def _index_html(done: list[tuple[Case, FitResult]], lung: SurvivalResult) -> str
         '<p><a href="lung.html">Lung cancer</a>: survival of '
         f"{lung.y[0].size} patients, {int(lung.y[1].sum())} of whom died, by sex (log-rank "
         f"p = {number(lung.test.p_value, 2)}).</p>\n"
+        '<p><a href="colors.html">Colours</a>: one photograph in the colours of another, '
+        "by optimal transport.</p>\n"
         "<h2>On a table of your own</h2>\n"
         "<pre><code>taut fit TABLE.csv --target COLUMN\n"
         "taut survival TABLE.csv --time COLUMN --event COLUMN --group COLUMN</code></pre>"
