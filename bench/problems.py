@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The problems that every package is timed on.
 
-Each problem is a Lasso path without intercept: ``n_alphas`` values, log-spaced from the smallest
-alpha with an all-zero solution down to ``ratio`` times that value, in the normalisation
-``1/(2n) ||y - X b||^2 + alpha ||b||_1``.
+Each problem is a path without intercept: ``n_alphas`` values, log-spaced from the smallest alpha
+with an all-zero solution down to ``ratio`` times that value; tasks.py says what is minimised.
 """
 
 from __future__ import annotations
@@ -14,8 +13,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from scipy.signal import lfilter
-
-N_SIGNALS = 50
+from tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -33,16 +31,18 @@ class Problem:
     n_alphas: int = 100
     ratio: float = 0.01
     smoke: bool = False
+    task: str = "lasso"
 
     def make(self) -> tuple[Any, np.ndarray, np.ndarray]:
-        """Return X (n, p), y (n,) of unit variance, and the alphas (n_alphas,)."""
+        """Return X (n, p), y (n,) or (n, n_outputs), and the alphas (n_alphas,)."""
         rng = np.random.default_rng(self.seed)
         if self.kind == "dense":
             X = ar1_columns(rng, self.n, self.p, self.rho)
         else:
             X = sparse_normal(rng, self.n, self.p, self.density)
-        y = linear_response(rng, X)
-        alpha_max = np.abs(X.T @ y).max() / self.n
+        task = TASKS[self.task]
+        y = task.respond(rng, X)
+        alpha_max = task.alpha_max(X, y)
         return X, y, np.geomspace(alpha_max, self.ratio * alpha_max, self.n_alphas)
 
 
@@ -61,17 +61,6 @@ def sparse_normal(rng: np.random.Generator, n: int, p: int, density: float) -> s
     columns, rows = np.divmod(cells, n)
     indptr = np.searchsorted(columns, np.arange(p + 1)).astype(np.int32)
     return sp.csc_matrix((rng.standard_normal(nnz), rows.astype(np.int32), indptr), shape=(n, p))
-
-
-def linear_response(rng: np.random.Generator, X: Any) -> np.ndarray:
-    """Return y (n,) of unit variance: 50 coefficients +1, -1, ... and a noise to signal of 1/3."""
-    n, p = X.shape
-    places = np.linspace(0, p - 1, N_SIGNALS).astype(int)
-    b = np.zeros(p)
-    b[places] = np.where(np.arange(N_SIGNALS) % 2 == 0, 1.0, -1.0)
-    f = X @ b
-    y = f + rng.standard_normal(n) * f.std() / np.sqrt(3.0)
-    return y / y.std()
 
 
 def multinomial_problem(
@@ -129,11 +118,107 @@ PROBLEMS = [
         "tall: the Gram matrix is small, one product X'X is most of the work",
         rho=0.5,
     ),
+    Problem(
+        "logistic-dense-1000x5000",
+        "dense",
+        1000,
+        5000,
+        "two classes, wide: few Newton models must do for the path",
+        rho=0.5,
+        ratio=0.05,
+        task="logistic",
+    ),
+    Problem(
+        "logistic-sparse-5000x100000",
+        "sparse",
+        5000,
+        100000,
+        "two classes, text-like",
+        density=1e-3,
+        ratio=0.05,
+        task="logistic",
+    ),
+    Problem(
+        "poisson-dense-1000x5000",
+        "dense",
+        1000,
+        5000,
+        "counts: unbounded curvature",
+        rho=0.5,
+        ratio=0.05,
+        task="poisson",
+    ),
+    Problem(
+        "huber-dense-1000x5000",
+        "dense",
+        1000,
+        5000,
+        "one row in ten is an outlier: the curvature of rows switches on and off",
+        rho=0.5,
+        ratio=0.05,
+        task="huber",
+    ),
+    Problem(
+        "sqrt-dense-1000x5000",
+        "dense",
+        1000,
+        5000,
+        "the noise level is estimated along",
+        rho=0.5,
+        ratio=0.05,
+        task="sqrt",
+    ),
+    Problem(
+        "group-dense-1000x5000",
+        "dense",
+        1000,
+        5000,
+        "500 groups of ten columns",
+        rho=0.5,
+        ratio=0.05,
+        task="group",
+    ),
+    Problem(
+        "multitask-dense-300x3000x20",
+        "dense",
+        300,
+        3000,
+        "twenty responses that share their columns",
+        rho=0.5,
+        ratio=0.05,
+        task="multitask",
+    ),
+    Problem(
+        "mcp-dense-1000x5000",
+        "dense",
+        1000,
+        5000,
+        "not convex: solutions of different packages may differ, all are stationary",
+        rho=0.5,
+        ratio=0.05,
+        task="mcp",
+    ),
     Problem("smoke-dense-60x200", "dense", 60, 200, "seconds, not minutes", rho=0.5, smoke=True),
     Problem(
         "smoke-sparse-200x1000", "sparse", 200, 1000, "seconds, sparse", density=0.02, smoke=True
     ),
     Problem("smoke-dense-600x60", "dense", 600, 60, "seconds, tall", rho=0.5, smoke=True),
+    *(
+        Problem(
+            f"smoke-{task}",
+            "dense",
+            80,
+            200,
+            "seconds",
+            0.5,
+            ratio=0.1,
+            n_alphas=20,
+            smoke=True,
+            task=task,
+        )
+        for task in TASKS
+        if task != "lasso"
+    ),
 ]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Time Lasso paths of taut and its peers at equal, independently measured accuracy.
+"""Time penalised paths of taut and its peers at equal, independently measured accuracy.
 
 Every package runs in a process of its own with fixed thread counts. First a ladder of tolerances,
 loose to tight, gives curves of time against duality gap. Then the loosest tolerance that reaches
@@ -11,7 +11,7 @@ Examples
 ::
 
     python bench/run.py --smoke                  # seconds: does everything work?
-    python bench/run.py                          # the four problems, all packages
+    python bench/run.py                          # every problem, all packages
     python bench/run.py --problems sparse-5000x100000-1e-3 --peers taut celer
 """
 
@@ -40,7 +40,7 @@ import problems as catalogue
 import report
 import scipy
 import scipy.sparse as sp
-import score
+from tasks import TASKS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -158,12 +158,12 @@ def store(problem, folder):
         np.save(folder / "X.npy", X)
     np.save(folder / "y.npy", y)
     np.save(folder / "alphas.npy", alphas)
-    meta = {"kind": problem.kind, "n": problem.n, "p": problem.p}
+    meta = {"kind": problem.kind, "task": problem.task, "n": problem.n, "p": problem.p}
     (folder / "problem.json").write_text(json.dumps(meta))
     return X, y, alphas
 
 
-def measure(worker, tol, limit, data):
+def measure(worker, tol, limit, data, bounds):
     """Solve once and score the coefficients; returns a point of the curve or a reason."""
     load = os.getloadavg()[0]
     answer = worker.solve(tol, limit)
@@ -173,13 +173,13 @@ def measure(worker, tol, limit, data):
     point = {"tol": tol, "ok": True, "wall": answer["wall"], "cpu": answer["cpu"], "load": load}
     point["nonzeros_last"] = int(coefs[:, -1].count_nonzero())
     if worker.info["comparable"]:
-        primal, dual = score.lasso_bounds(*data, coefs)
+        primal, dual = bounds(*data, coefs)
         point["gap"] = float((primal - dual).max())
         point["primal"], point["dual"] = primal, dual
     return point
 
 
-def ladder(workers, config, data, show):
+def ladder(workers, config, data, bounds, show):
     """Climb the tolerances with all peers in turn; returns {peer: [points]}."""
     curves = {peer: [] for peer in workers}
     open_peers = dict(workers)
@@ -189,7 +189,7 @@ def ladder(workers, config, data, show):
             if step >= len(tols):
                 del open_peers[peer]
                 continue
-            point = measure(worker, tols[step], config["time_limit"], data)
+            point = measure(worker, tols[step], config["time_limit"], data, bounds)
             curves[peer].append(point)
             show(peer, point)
             stop_gap = config["target_gap"] if config["quick"] else config["floor_gap"]
@@ -215,7 +215,7 @@ def chosen(points, target):
     return None
 
 
-def take_turns(workers, curves, config, data, show):
+def take_turns(workers, curves, config, data, bounds, show):
     """Time the chosen tolerance of every peer again, round by round."""
     results = {}
     for peer in workers:
@@ -226,7 +226,9 @@ def take_turns(workers, curves, config, data, show):
     for turn in range(config["runs"]):
         for peer, result in results.items():
             if turn < result["n_runs"]:
-                point = measure(workers[peer], result["tol"], 2 * config["time_limit"], data)
+                point = measure(
+                    workers[peer], result["tol"], 2 * config["time_limit"], data, bounds
+                )
                 result["points"].append(point)
                 show(peer, point)
     for result in results.values():
@@ -244,10 +246,13 @@ def run_problem(problem, peers, config, speed, out=print):
     with tempfile.TemporaryDirectory(prefix="taut-bench-") as name:
         folder = Path(name)
         data = store(problem, folder)
+        bounds = TASKS[problem.task].bounds
         floor = design_bytes(data[0]) / speed
         out(f"\n{problem.name}: {problem.reason}; one read of X takes {floor:.4f} s")
         record = {
             "name": problem.name,
+            "task": problem.task,
+            "criterion": TASKS[problem.task].criterion,
             "reason": problem.reason,
             "n": problem.n,
             "p": problem.p,
@@ -283,8 +288,8 @@ def run_problem(problem, peers, config, speed, out=print):
                 else:
                     out(f"  {peer:8s} left out: {info['reason']}")
             if workers:
-                curves = ladder(workers, config, data, show)
-                compared = take_turns(workers, curves, config, data, show)
+                curves = ladder(workers, config, data, bounds, show)
+                compared = take_turns(workers, curves, config, data, bounds, show)
                 every = [point for curve in curves.values() for point in curve]
                 every += [point for result in compared.values() for point in result["points"]]
                 add_suboptimality(every)
@@ -321,6 +326,7 @@ def parse(argv, config):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     names = [problem.name for problem in catalogue.PROBLEMS]
     parser.add_argument("--problems", nargs="+", choices=names, metavar="NAME", help=str(names))
+    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), metavar="TASK")
     parser.add_argument("--peers", nargs="+", choices=list(config["peers"]), metavar="PEER")
     parser.add_argument("--smoke", action="store_true", help="the small problems only")
     parser.add_argument("--threads", type=int, default=config["threads"])
@@ -350,6 +356,8 @@ def main(argv=None):
         chosen_problems = [catalogue.by_name(name) for name in options.problems]
     else:
         chosen_problems = [q for q in catalogue.PROBLEMS if q.smoke == options.smoke]
+    if options.tasks:
+        chosen_problems = [q for q in chosen_problems if q.task in options.tasks]
     peers = options.peers or list(config["peers"])
     speed = bandwidth()
     result = {"machine": machine(), "config": config, "bandwidth": speed, "problems": []}

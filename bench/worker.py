@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+from tasks import TASKS
 
 
 def load(folder):
@@ -26,23 +27,23 @@ def load(folder):
     else:
         parts = [np.load(folder / f"{name}.npy") for name in ("data", "indices", "indptr")]
         X = sp.csc_matrix(tuple(parts), shape=(meta["n"], meta["p"]))
-    return X, np.load(folder / "y.npy"), np.load(folder / "alphas.npy")
+    return meta["task"], X, np.load(folder / "y.npy"), np.load(folder / "alphas.npy")
 
 
-def timed(module, X, y, alphas, tol, threads):
+def timed(solve, X, y, alphas, tol, threads):
     """Return coefficients (p, k), wall seconds and CPU seconds of one solve."""
     wall, cpu = time.perf_counter(), time.process_time()
-    out = module.solve(X, y, alphas, tol, threads)
+    out = solve(X, y, alphas, tol, threads)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     return out if isinstance(out, tuple) else (out, wall, cpu)
 
 
-def warm_up(module, X, y, threads):
+def warm_up(solve, task, X, y, threads):
     """Solve a small problem of the same kind: compilation and imports are not counted."""
     small = X[:, :60]
     small = sp.csc_matrix(small) if sp.issparse(X) else np.asfortranarray(small)
-    top = np.abs(small.T @ y).max() / y.size
-    timed(module, small, y, top * np.array([1.0, 0.5, 0.2]), 1e-4, threads)
+    top = TASKS[task].alpha_max(small, y)
+    timed(solve, small, y, top * np.array([1.0, 0.5, 0.2]), 1e-4, threads)
 
 
 def main():
@@ -56,8 +57,12 @@ def main():
 
     try:
         module = import_module(f"peers.{peer}")
-        X, y, alphas = load(folder)
-        warm_up(module, X, y, threads)
+        task, X, y, alphas = load(folder)
+        solve = getattr(module, task, None)
+        if solve is None:
+            send(ok=False, reason=f"has no {task} path", absent=True)
+            return
+        warm_up(solve, task, X, y, threads)
         send(
             ok=True,
             version=module.version(),
@@ -70,7 +75,7 @@ def main():
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            coefs, wall, cpu = timed(module, X, y, alphas, request["tol"], threads)
+            coefs, wall, cpu = timed(solve, X, y, alphas, request["tol"], threads)
             target = folder / f"coefs-{peer}-{threads}.npz"
             sp.save_npz(target, sp.csc_matrix(coefs), compressed=False)
             send(ok=True, wall=float(wall), cpu=float(cpu), coefs=str(target))

@@ -16,7 +16,7 @@ def version():
     return importlib.metadata.version("abess")
 
 
-def solve(X, y, alphas, tol, n_threads):
+def lasso(X, y, alphas, tol, n_threads):
     sizes = range(1, min(50, X.shape[1] - 1) + 1)
     model = LinearRegression(support_size=sizes, fit_intercept=False, thread=n_threads)
     model.fit(X, y)

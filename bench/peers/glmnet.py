@@ -25,10 +25,28 @@ def version():
     return out.stdout.strip()
 
 
-def solve(X, y, alphas, tol, n_threads):
+def lasso(X, y, alphas, tol, n_threads):
+    return _path(X, y, alphas, tol, "gaussian")
+
+
+def logistic(X, y, alphas, tol, n_threads):
+    return _path(X, y, alphas, tol, "binomial")
+
+
+def poisson(X, y, alphas, tol, n_threads):
+    return _path(X, y, alphas, tol, "poisson")
+
+
+def multitask(X, y, alphas, tol, n_threads):
+    return _path(X, y, alphas, tol, "mgaussian")
+
+
+def _path(X, y, alphas, tol, family):
+    K = y.shape[1] if y.ndim == 2 else 1
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         meta = {"n": X.shape[0], "p": X.shape[1], "sparse": sp.issparse(X), "thresh": float(tol)}
+        meta |= {"family": family, "outputs": K}
         if sp.issparse(X):
             X.data.astype("<f8").tofile(folder / "data.bin")
             X.indices.astype("<i4").tofile(folder / "indices.bin")
@@ -36,7 +54,7 @@ def solve(X, y, alphas, tol, n_threads):
             meta["nnz"] = int(X.nnz)
         else:
             np.asfortranarray(X).ravel(order="K").tofile(folder / "data.bin")
-        y.astype("<f8").tofile(folder / "y.bin")
+        np.ascontiguousarray(y.T, dtype="<f8").tofile(folder / "y.bin")
         alphas.astype("<f8").tofile(folder / "alphas.bin")
         meta["k"] = int(alphas.size)
         (folder / "meta.json").write_text(json.dumps(meta))
@@ -49,4 +67,4 @@ def solve(X, y, alphas, tol, n_threads):
     if k != alphas.size:
         raise RuntimeError(f"glmnet stopped after {k} of {alphas.size} alphas")
     assert data.size == nnz
-    return sp.csc_matrix((data, rows, indptr), shape=(X.shape[1], k)), info[0], info[1]
+    return sp.csc_matrix((data, rows, indptr), shape=(X.shape[1] * K, k)), info[0], info[1]

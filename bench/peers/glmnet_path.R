@@ -18,17 +18,24 @@ if (meta$sparse) {
 } else {
   X <- matrix(readBin(file("data.bin"), "double", meta$n * meta$p), meta$n, meta$p)
 }
-y <- readBin(file("y.bin"), "double", meta$n)
+y <- readBin(file("y.bin"), "double", meta$n * meta$outputs)
+if (meta$outputs > 1) y <- matrix(y, meta$n)
 alphas <- readBin(file("alphas.bin"), "double", meta$k)
-invisible(glmnet(X[, 1:10], y, lambda = alphas[1:2], intercept = FALSE)) # loads the library
+# Loads the library.
+invisible(glmnet(X[, 1:10], y, meta$family, lambda = alphas[1:2], intercept = FALSE))
 invisible(gc())
 time <- system.time(
-  fit <- glmnet(X, y,
+  fit <- glmnet(X, y, meta$family,
     lambda = alphas, standardize = FALSE, intercept = FALSE,
     thresh = meta$thresh, maxit = 1e9
   ),
   gcFirst = FALSE
 )
+if (meta$outputs > 1) {
+  # Rows of the result: the outputs of a feature side by side.
+  order <- as.vector(t(matrix(seq_len(meta$p * meta$outputs), meta$p)))
+  fit$beta <- do.call(rbind, fit$beta)[order, ]
+}
 B <- as(fit$beta, "dgCMatrix")
 writeBin(B@x, file("out_x.bin"))
 writeBin(B@i, file("out_i.bin"), size = 4)

@@ -15,8 +15,12 @@ def version():
     return sklearn.__version__
 
 
-def solve(X, y, alphas, tol, n_threads):
+def lasso(X, y, alphas, tol, n_threads):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _, coefs, _ = lasso_path(X, y, alphas=alphas, tol=tol, max_iter=100_000)
-    return coefs
+        return lasso_path(X, y, alphas=alphas, tol=tol, max_iter=100_000)[1]
+
+
+def multitask(X, y, alphas, tol, n_threads):
+    coefs = lasso(X, y, alphas, tol, n_threads)  # (K, p, k)
+    return coefs.transpose(1, 0, 2).reshape(-1, alphas.size)
