@@ -90,9 +90,10 @@ def markdown(result):
         f"{machine['cpu']}, {machine['n_cpus']} CPUs, {config['threads']} thread(s), "
         f"{machine['date']}, load {machine['load_at_start']:.1f} at start, "
         f"one thread reads {result['bandwidth'] / 1e9:.1f} GB/s.",
-        f"Median seconds at the loosest tolerance whose worst criterion over the path (the relative "
-        f"duality gap unless said otherwise) is at most {target:.0e}. `ratio` is the wall time over "
-        f"that of the best peer, `reads` the wall time in reads of X at that bandwidth. Solves over "
+        f"Median seconds at the loosest tolerance whose worst criterion over the path (the "
+        f"relative duality gap unless said otherwise) is at most {target:.0e}. `ratio` is the wall "
+        f"time over that of the best peer, `reads` the wall time in reads of X at that bandwidth. "
+        f"Solves over "
         f"{config['slow_seconds']:g} s are run {config['slow_runs']} times.",
     ]
     ratios = []

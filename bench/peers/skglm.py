@@ -71,7 +71,7 @@ def sqrt(X, y, alphas, tol, n_threads):
     model = SqrtLasso(tol=tol * alphas[0], max_iter=200, fit_intercept=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return model.path(X, y, alphas=alphas)[1]
+        return model.path(X, y, alphas=alphas)[1].T  # (k, p)
 
 
 def group(X, y, alphas, tol, n_threads):
