@@ -35,7 +35,7 @@ def logistic(X, y, alphas, tol, n_threads):
 
 def group(X, y, alphas, tol, n_threads):
     weights = np.full(X.shape[1] // GROUP_SIZE, np.sqrt(GROUP_SIZE))
-    return _path(X, y, alphas, tol, "grplasso", groups=GROUP_SIZE, weights=weights)
+    return _path(X, y, alphas, tol, "grouplasso", groups=GROUP_SIZE, weights=weights)
 
 
 def multitask(X, y, alphas, tol, n_threads):

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 import skglm
 from skglm import datafits, penalties, solvers
-from skglm.experimental.sqrt_lasso import SqrtLasso
+from skglm.experimental.sqrt_lasso import SqrtQuadratic
 from skglm.utils.data import grp_converter
 from skglm.utils.jit_compilation import compiled_clone
 from tasks import GROUP_SIZE, HUBER_DELTA, MCP_GAMMA
@@ -68,10 +68,11 @@ def huber(X, y, alphas, tol, n_threads):
 
 
 def sqrt(X, y, alphas, tol, n_threads):
-    model = SqrtLasso(tol=tol * alphas[0], max_iter=200, fit_intercept=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return model.path(X, y, alphas=alphas)[1].T  # (k, p)
+    # Its loss is the norm of the residual, not divided by the root of n; its own path function
+    # starts every alpha from zero.
+    alphas = alphas * np.sqrt(y.size)
+    solver = solvers.ProxNewton(tol=tol * alphas[0], max_pn_iter=5000, **_LIMITS)
+    return _path(X, y, alphas, solver, SqrtQuadratic(), penalties.L1(1.0))
 
 
 def group(X, y, alphas, tol, n_threads):
