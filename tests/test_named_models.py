@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.sparse import csc_array
 from sklearn import linear_model as theirs
 from sklearn.datasets import load_diabetes, load_linnerud
 from sklearn.metrics import d2_tweedie_score
@@ -278,6 +279,16 @@ LIMITS = [
 def test_limits_of_constructors(make, message):
     with pytest.raises(ValueError, match=message):
         make().fit(X3, Y3)
+
+
+@pytest.mark.parametrize("stored_sparse", [False, True])
+def test_constant_columns_of_groups_need_an_intercept_to_be_standardised(stored_sparse):
+    X = np.c_[X3, np.full(12, 3.0), np.zeros(12)]
+    X = csc_array(X) if stored_sparse else X
+    model = GroupLasso(0.01, groups=[0, 0, 1, 1, 1], standardize=True)
+    assert model.fit(X, Y3).coef_[3:].tolist() == [0.0, 0.0]
+    with pytest.raises(ValueError, match=r"Column 3 of X is constant.*fit_intercept=True"):
+        model.set_params(fit_intercept=False).fit(X, Y3)
 
 
 def test_counts_below_zero_and_all_zero_are_refused():

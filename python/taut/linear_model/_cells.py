@@ -31,33 +31,24 @@ SOLVERS = ("auto", "gram", "naive", "fista", "ag", "pncg")
 
 _NONCONVEX = ("mcp", "scad", "l0", "cel0", "lq")
 
-#: Why a pair is refused; pairs that are not here are solved.
-_REFUSED: dict[tuple[str, str], str] = (
-    {
-        (
-            "huber",
-            penalty,
-        ): "Newton steps on a curvature of 0 or 1 jump between its fixed points without "
-        "end; take cel0, mcp or scad"
-        for penalty in ("l0", "lq")
-    }
-    | {
-        (
-            "poisson",
-            penalty,
-        ): "its solutions are fixed points of steps as long as the curvature of the "
-        "datafit allows, and that of Poisson has no bound"
-        for penalty in ("l0", "cel0", "lq")
-    }
-    | {
-        (
-            "sqrt",
-            penalty,
-        ): "the square root is solved as least squares of another alpha, which needs a "
-        "penalty that grows in proportion to alpha"
-        for penalty in _NONCONVEX
-    }
+_HUBER = (
+    "Newton steps on a curvature of 0 or 1 jump between its fixed points without end; take cel0, "
+    "mcp or scad"
 )
+_POISSON = (
+    "its solutions are fixed points of steps as long as the curvature of the datafit allows, and "
+    "that of Poisson has no bound"
+)
+_SQRT = (
+    "the square root is solved as least squares of another alpha, which needs a penalty that grows "
+    "in proportion to alpha"
+)
+#: Why a pair is refused; pairs that are not here are solved.
+_REFUSED: dict[tuple[str, str], str] = {
+    **{("huber", penalty): _HUBER for penalty in ("l0", "lq")},
+    **{("poisson", penalty): _POISSON for penalty in ("l0", "cel0", "lq")},
+    **{("sqrt", penalty): _SQRT for penalty in _NONCONVEX},
+}
 
 
 def refusal(datafit: str | Datafit, penalty: str | Penalty) -> str | None:

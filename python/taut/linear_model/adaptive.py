@@ -38,6 +38,10 @@ _ADAPTIVE: dict[str, list[Any]] = {
 _LIGHT_RIDGE = 1e-3
 
 
+#: Columns are centred in blocks of about this many numbers.
+_BLOCK = 1_000_000
+
+
 class _Adaptive(PenalizedModel):
     """A kernel call for the weights, then one or more with them; on the rows it is given."""
 
@@ -151,8 +155,9 @@ def _deviation(problem: Problem, weight: Float64 | None) -> Float64:
     if not (problem.options["fit_intercept"] or problem.options["standardize"]):
         mean = np.zeros_like(mean)
     if not sp.issparse(X):
-        variance = np.array([s @ (X[:, j] - mean[j]) ** 2 for j in range(X.shape[1])])
-        return np.sqrt(variance)
+        step = max(1, _BLOCK // X.shape[0])
+        blocks = [slice(j, j + step) for j in range(0, X.shape[1], step)]
+        return np.sqrt(np.concatenate([s @ (X[:, b] - mean[b]) ** 2 for b in blocks]))
     column = np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
     stored = np.bincount(column, weights=s[X.indices], minlength=X.shape[1])
     away = s[X.indices] * (X.data - mean[column]) ** 2
