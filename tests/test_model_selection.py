@@ -28,6 +28,7 @@ from taut.linear_model import (
     MultinomialLasso,
     PenalizedGLM,
     enet_path,
+    group_lasso_path,
     lasso_path,
     logistic_path,
     multinomial_path,
@@ -520,3 +521,22 @@ def test_examples_in_docstrings(module):
     result = doctest.testmod(importlib.import_module(f"taut.model_selection.{module}"))
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_orthonormal_groups_have_the_degrees_of_yuan_and_lin():
+    # Eq. (6.2): a group counts 1 if it is in, plus (size - 1) times how far it is unshrunk.
+    rng = np.random.default_rng(2)
+    X = np.linalg.qr(rng.standard_normal((30, 7)))[0] * np.sqrt(30)
+    y = X @ [1.0, -0.5, 0.3, 0.2, 0.1, 0.6, 0.0] + rng.standard_normal(30)
+    groups = np.array([0, 0, 0, 1, 1, 2, 2])
+    options = {"fit_intercept": False, "tol": 1e-13}
+    path = group_lasso_path(X, y, groups=groups, n_alphas=8, eps=0.05, **options)
+    found = information_criterion(path, X, y)
+    least_squares = X.T @ y / 30
+    for k in range(8):
+        expected = 0.0
+        for g in range(3):
+            size = np.linalg.norm(path.coefs[groups == g, k])
+            whole = np.linalg.norm(least_squares[groups == g])
+            expected += (size > 0) + size / whole * ((groups == g).sum() - 1)
+        assert found.df[k] == pytest.approx(expected, rel=1e-6)
