@@ -9,7 +9,6 @@
 
 #include "taut/core/philox.hpp"
 #include "taut/survival/bootstrap.hpp"
-#include "taut/survival/buffer.hpp"
 #include "taut/survival/concordance.hpp"
 #include "taut/survival/cox.hpp"
 #include "taut/survival/cox_loss.hpp"
@@ -75,15 +74,6 @@ TableView view(const EventTable& table) {
 }
 
 }  // namespace
-
-TEST_CASE("a buffer is large, is filled, and moves") {
-  Buffer<double> a(Index{1} << 20, 1.5);
-  CHECK(a[a.size() - 1] == 1.5);
-  Buffer<double> b(std::move(a));
-  b.shrink(3);
-  CHECK(b.size() == 3);
-  CHECK(Buffer<double>(0).empty());
-}
 
 TEST_CASE("keys order as times, events first") {
   const std::vector<double> times = {-3.5, -1e-300, -0.0, 0.0, 5e-324, 1.0, 1.0 + 1e-15, 1e300};

@@ -45,7 +45,7 @@ void GramQuadratic::fill_gram(Index first) {
     problem_.Z.gram(features_.data(), m, added, count, problem_.Z.weights(), problem_.n_threads,
                     model_->column(first), model_->ld());
   } else {
-    if (packed_.capacity() < n * m) packed_.reserve(n * (2 * m + 128), n * first);
+    if (packed_.size() < n * m) packed_.reserve(n * (2 * m + 128), n * first);
     for (Index a = first; a < m; ++a) {
       problem_.Z.pack(features_[at_(a)], root_weights_.data(), 0, n, &packed_[a * n]);
     }

@@ -59,7 +59,7 @@ void HuberGram::add(const Index* features, Index count) {
     problem_.Z.gram(features_.data(), m, &features_[at_(first)], count, huber_.weights(),
                     problem_.n_threads, block_.data(), m);
   } else {
-    if (packed_.capacity() < n * m) packed_.reserve(n * (2 * m + 128), n * first);
+    if (packed_.size() < n * m) packed_.reserve(n * (2 * m + 128), n * first);
     for (Index a = first; a < m; ++a) {
       problem_.Z.pack(features_[at_(a)], root_weights_.data(), 0, n, &packed_[a * n]);
     }

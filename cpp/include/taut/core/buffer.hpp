@@ -16,9 +16,9 @@
 
 namespace taut {
 
-/// Memory for numbers that are written before they are read: never initialised, so that room which
-/// is not used costs nothing, and in huge pages where it is large: the page faults of a working
-/// memory of some megabytes would otherwise be a tenth of a short solve.
+/// Array of numbers that are written before they are read: not initialised unless asked for, so that
+/// room which is not used costs nothing, and in huge pages where it is large: the page faults of a
+/// working memory of some megabytes would otherwise be a tenth of a short solve.
 template <class T>
 class Buffer {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -26,6 +26,7 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(Index size) { reserve(size); }
+  Buffer(Index size, T value) : Buffer(size) { std::fill_n(data(), size_, value); }
   Buffer(Buffer&& other) noexcept { swap(other); }
   Buffer& operator=(Buffer&& other) noexcept {
     swap(other);
@@ -36,20 +37,31 @@ class Buffer {
   const T* data() const { return data_.get(); }
   T& operator[](Index i) { return data_.get()[i]; }
   const T& operator[](Index i) const { return data_.get()[i]; }
-  Index capacity() const { return capacity_; }
+  Index size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  T* begin() { return data(); }
+  T* end() { return data() + size_; }
+  const T* begin() const { return data(); }
+  const T* end() const { return data() + size_; }
 
-  /// Room for `size` entries, of which the first `keep` stay what they are.
+  /// Grows to at least `size` entries, of which the first `keep` stay what they are.
   void reserve(Index size, Index keep = 0) {
-    if (size <= capacity_) return;
+    if (size <= size_) return;
     Buffer larger;
     larger.allocate(size);
     std::copy_n(data(), keep, larger.data());
     swap(larger);
   }
 
+  /// Forgets what lies beyond `size`; the memory stays.
+  void shrink(Index size) {
+    TAUT_ASSERT(size <= size_);
+    size_ = size;
+  }
+
   void swap(Buffer& other) noexcept {
     std::swap(data_, other.data_);
-    std::swap(capacity_, other.capacity_);
+    std::swap(size_, other.size_);
   }
 
  private:
@@ -60,7 +72,7 @@ class Buffer {
     const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(T);
     const std::align_val_t alignment{bytes >= k_huge_page ? k_huge_page : k_line};
     data_ = Memory(static_cast<T*>(::operator new(bytes, alignment)), Free{alignment});
-    capacity_ = size;
+    size_ = size;
 #if defined(__linux__)
     // Advice only; a kernel without huge pages ignores it.
     if (bytes >= k_huge_page) (void)madvise(data_.get(), bytes, MADV_HUGEPAGE);
@@ -74,7 +86,7 @@ class Buffer {
   using Memory = std::unique_ptr<T[], Free>;
 
   Memory data_;
-  Index capacity_ = 0;
+  Index size_ = 0;
 };
 
 }  // namespace taut

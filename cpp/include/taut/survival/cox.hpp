@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "taut/core/buffer.hpp"
 #include "taut/core/monitor.hpp"
 #include "taut/core/types.hpp"
-#include "taut/survival/buffer.hpp"
 #include "taut/survival/event_table.hpp"
 
 namespace taut::survival {
