@@ -47,10 +47,15 @@ def _bridge_stays(c: float, a: float, b: float) -> float:
         y, x * (1.0 - b) / (1.0 - a), float(np.sqrt(tau * (1.0 - b) / (1.0 - a)))
     )
     stays = np.zeros((NODES, NODES))
-    for k in range(-IMAGES, IMAGES + 1):
-        m = (2 * k - 1) * c
-        stays += np.exp(-4.0 * k * c * (2.0 * k * c + y - x) / tau)
-        stays -= np.exp(-2.0 * (m - x) * (m - y) / tau)
+    for size in range(IMAGES + 1):  # outwards, until images no longer show
+        added = np.zeros_like(stays)
+        for k in {size, -size}:
+            m = (2 * k - 1) * c
+            added += np.exp(-4.0 * k * c * (2.0 * k * c + y - x) / tau)
+            added -= np.exp(-2.0 * (m - x) * (m - y) / tau)
+        stays += added
+        if size > 0 and np.abs(added).max() < 1e-17:
+            break
     return float((weights * reach_a) @ (density * stays) @ (weights * reach_b))
 
 

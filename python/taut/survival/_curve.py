@@ -604,6 +604,7 @@ class KaplanMeier(BaseEstimator):
                 f"t_min and t_max must enclose event times, from {time[usable][0]:g} to "
                 f"{time[usable][-1]:g}; got {low:g} and {high:g}."
             )
+        variance = np.where(usable, variance, 0.0)  # infinite where the curve is 0
         u = n * variance / (1.0 + n * variance)
         a, b = float(u[first[-1]] if first.size else u[keep][0]), float(u[keep][-1])
         if not a < b:
