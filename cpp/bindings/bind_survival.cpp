@@ -21,12 +21,12 @@
 namespace taut::bindings {
 namespace {
 
-using survival::Buffer;
 using survival::Estimator;
 using survival::EventTable;
 using survival::LimitType;
 using survival::Records;
 using survival::TableView;
+using taut::Buffer;
 
 py::array_t<double> own(Buffer<double>&& buffer) {
   auto owned = std::make_unique<Buffer<double>>(std::move(buffer));
