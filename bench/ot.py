@@ -202,7 +202,7 @@ def bench_cloud(n, threads, k):
         warnings.simplefilter("ignore")
         result = smooth_ot(
             None, None, PointCloud(X, Y), reg=1e-2 * n, reg_type="sparse", max_nz=k, n_jobs=threads,
-            tol=1e-5, max_iter=400,
+            tol=1e-5, max_iter=250,
         )  # fmt: skip
     took = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -125,8 +125,11 @@ void simplex_qp(const std::vector<double>& Q, const std::vector<double>& e, Inde
 }
 
 bool bundle(SemiDual& problem, double tol, Index budget, SmoothReport& report) {
-  constexpr std::size_t k_most = 100;
   const std::size_t n = at(problem.sources());
+  // A hundred cuts, or as many as 200 MB hold: each keeps a plan and a gradient.
+  const std::size_t cut_size =
+      24 * report.point.plan.row.size() + 8 * n + 8 * at(problem.targets());
+  const std::size_t k_most = std::clamp<std::size_t>(200000000 / cut_size, 12, 100);
   report.used_bundle = true;
   std::vector<Cut> cuts;
   std::vector<double> gram, lambda, d(n), trial_alpha(n);
@@ -223,7 +226,7 @@ bool bundle(SemiDual& problem, double tol, Index budget, SmoothReport& report) {
       for (std::size_t r = 0; r < cuts.size(); ++r) {
         if (lambda[r] > 0.0) kept.push_back(r);
       }
-      if (kept.size() + 10 >= k_most) {
+      if (kept.size() + k_most / 10 >= k_most) {
         Cut all = aggregate();
         std::sort(kept.begin(), kept.end(),
                   [&](std::size_t x, std::size_t y) { return cuts[x].error < cuts[y].error; });
