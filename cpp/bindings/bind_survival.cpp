@@ -26,7 +26,6 @@ using survival::EventTable;
 using survival::LimitType;
 using survival::Records;
 using survival::TableView;
-using taut::Buffer;
 
 py::array_t<double> own(Buffer<double>&& buffer) {
   auto owned = std::make_unique<Buffer<double>>(std::move(buffer));
