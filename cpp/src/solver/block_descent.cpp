@@ -15,6 +15,8 @@ namespace {
 
 /// Sweeps between extrapolations: as many differences are combined.
 constexpr Index k_history = 5;
+/// Longest step of a prediction, in steps of the path so far.
+constexpr double k_most_length = 2.0;
 /// The support is solved to this share of the gap allowed before all of the working set is swept.
 constexpr double k_support_share = 0.5;
 /// Rounds in which the gap of the support may fail to fall by a tenth.
@@ -307,6 +309,37 @@ void BlockDescent::extrapolate(const std::vector<Index>& units) {
   constant_ = constant;
 }
 
+/// Between the strengths at which blocks come and go a path of norms is smooth: goes on along the line
+/// through the last two solutions, if that lowers the objective.
+void BlockDescent::predict(const std::vector<Index>& units) {
+  const Index K = problem_.outputs();
+  const double alpha = problem_.penalty.alpha();
+  if (!(former_alpha_ > 0.0) || alpha == latest_alpha_) return;
+  const double length = (alpha - latest_alpha_) / (latest_alpha_ - former_alpha_);
+  if (!(length > 0.0 && length < k_most_length)) return;
+  const double before = objective(units);
+  const std::vector<double> coef = coef_, residual = residual_, constant = constant_;
+  const auto nonzero = [](const double* b, Index width) {
+    return std::any_of(b, b + width, [](double x) { return x != 0.0; });
+  };
+  for (Index i : units) {
+    const Unit& u = units_[at_(i)];
+    const std::size_t first = at_(u.first * K);
+    const Index width = u.size * K;
+    if (first + at_(width) > former_.size() || !nonzero(&former_[first], width)) continue;
+    if (is_zero(u)) continue;
+    for (std::size_t k = first; k < first + at_(width); ++k) {
+      coef_[k] += length * (latest_[k] - former_[k]);
+    }
+    problem_.penalty.prox(&coef_[first], 0.0, u.block);
+  }
+  refresh_residual(units);
+  if (objective(units) < before) return;
+  coef_ = coef;
+  residual_ = residual;
+  constant_ = constant;
+}
+
 /// Duality gap of the problem restricted to the units, or without a dual the subdifferential distance.
 double BlockDescent::gap(const std::vector<Index>& units) {
   const Index n = problem_.rows(), K = problem_.outputs();
@@ -391,6 +424,7 @@ InnerReport BlockDescent::solve(Iterate& at, double target, Index max_iter, Moni
     }
     history_.push_back(std::move(now));
   };
+  predict(all);
   while (true) {
     sweep(all);
     ++report.iterations;
@@ -420,6 +454,12 @@ InnerReport BlockDescent::solve(Iterate& at, double target, Index max_iter, Moni
     if (report.converged || report.iterations >= max_iter) break;
     monitor.poll({});
   }
+  if (problem_.penalty.alpha() != latest_alpha_) {
+    former_.swap(latest_);
+    former_alpha_ = latest_alpha_;
+    latest_alpha_ = problem_.penalty.alpha();
+  }
+  latest_ = coef_;
   for (std::size_t c = 0; c < features_.size(); ++c) {
     std::copy_n(&coef_[c * at_(K)], K, &at.coef[at_(features_[c] * K)]);
   }

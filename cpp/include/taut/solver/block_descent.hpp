@@ -39,6 +39,7 @@ class BlockDescent final : public InnerSolver {
   double gap(const std::vector<Index>& units);
   double objective(const std::vector<Index>& units) const;
   void extrapolate(const std::vector<Index>& units);
+  void predict(const std::vector<Index>& units);
   void refresh_residual(const std::vector<Index>& units);
   bool is_zero(const Unit& u) const;
 
@@ -56,6 +57,9 @@ class BlockDescent final : public InnerSolver {
   std::vector<double> residual_;              ///< n x K, without its constant part
   std::vector<double> constant_;              ///< K: true residual = residual_ + constant_
   std::vector<std::vector<double>> history_;  ///< coefficients of the support after recent sweeps
+  /// The last two strengths and their solutions, K per slot that there was.
+  double latest_alpha_ = 0.0, former_alpha_ = 0.0;
+  std::vector<double> latest_, former_;
   std::vector<double> old_, next_, scratch_, chunk_, gram_, changes_;
   std::vector<Index> listed_;
   std::vector<double> rows_, grad_;
