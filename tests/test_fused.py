@@ -186,6 +186,28 @@ def test_bad_input(options, message):
         solve(np.eye(6)[:, :4], np.arange(6.0), alphas=0.1, **options)
 
 
+@pytest.mark.parametrize("store", [np.asfortranarray, sp.csc_array])
+@pytest.mark.parametrize("share", [0.9, 0.4, 0.1])
+@pytest.mark.parametrize("scales", [(1e-3, 1e3), (1e3, 1e-3)])
+def test_pair_of_badly_scaled_columns_in_closed_form(scales, share, store):
+    # Counted from the light column, the two sums agree in six digits: the fit once stopped where it
+    # began, and the certificate took its gap, 5e-3 of the null loss, for 1e-8.
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((20, 2)) * scales
+    y = X @ (1.0 / np.array(scales)) + rng.standard_normal(20)
+    light, total = int(scales[0] > scales[1]), X.sum(axis=1)
+    u = X[:, light] - total * (total @ X[:, light]) / (total @ total)
+    pull = u @ y / 20
+    alpha = share * abs(pull)
+    step = np.sign(pull) * (abs(pull) - alpha) / (u @ u / 20)  # of the light one from the other
+    b = np.zeros(2)
+    b[1 - light] = total @ (y - X[:, light] * step) / (total @ total)
+    b[light] = b[1 - light] + step
+    fit = solve(store(X), y, alphas=alpha, fit_intercept=False)
+    assert fit["converged"][0]
+    np.testing.assert_allclose(fit["coefs"][0, 0], b, rtol=1e-7, atol=1e-9)
+
+
 def test_public_proximal_operator():
     x = np.random.default_rng(0).standard_normal(50)
     strengths = np.linspace(0, 1, 49)

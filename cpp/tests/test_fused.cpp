@@ -105,6 +105,30 @@ TEST_CASE("chains: increments and back") {
   CHECK(b[3] == 30.0);
 }
 
+TEST_CASE("chains: any coefficient may be the root of a chain whose first is free") {
+  Chains chains({0, 1, 0, 1, 0, 0}, 6);
+  chains.set_roots({1e-3, 1.0, 1e3, 1e3, 1.0, 1e-3}, {0.0, 2.0, 1.0, 1.0, 1.0, 1.0});
+  CHECK(chains.first(5) == 0);
+  CHECK(chains.first(3) == 1);
+  CHECK_FALSE(chains.reversed(0));
+  CHECK(chains.reversed(2));
+  CHECK_FALSE(chains.reversed(4));
+  CHECK_FALSE(chains.reversed(3));  // the first of its chain is penalised, so it is the root
+  double b[6] = {1.0, 10.0, 3.0, 30.0, 2.0, 2.0};
+  chains.to_increments(b);
+  CHECK(b[0] == 3.0);
+  CHECK(b[2] == 2.0);
+  CHECK(b[3] == 20.0);
+  CHECK(b[4] == -1.0);
+  CHECK(b[5] == 0.0);
+  chains.to_coefficients(b);
+  CHECK(b[0] == 1.0);
+  CHECK(b[2] == 3.0);
+  CHECK(b[3] == 30.0);
+  CHECK(b[4] == 2.0);
+  CHECK(b[5] == 2.0);
+}
+
 TEST_CASE("cumulative columns: dense and sparse, scaled, X b = sum of increments times columns") {
   const Index n = 9, p = 7;
   const std::vector<double> X = [&] {
@@ -126,7 +150,13 @@ TEST_CASE("cumulative columns: dense and sparse, scaled, X b = sum of increments
   const taut::design::Dense<double> dense(taut::DenseView<double>{X.data(), n, p, n});
   const taut::design::Csc<double, std::int32_t> sparse(
       taut::CscView<double, std::int32_t>{val.data(), idx.data(), ptr.data(), n, p});
-  const Chains chains({0, 0, 1, 0, 1, 2, 1}, p);
+  Chains chains({0, 0, 1, 0, 1, 2, 1}, p);
+  SUBCASE("counted from the first") {}
+  SUBCASE("counted from a root") {
+    chains.set_roots({1.0, 1.0, 1.0, 3.0, 2.0, 1.0, 1.0}, std::vector<double>(7, 0.0));
+    CHECK(chains.reversed(3));
+    CHECK(chains.reversed(4));
+  }
   const std::vector<double> scale = {1.0, 2.0, 0.5, 3.0, 1.0, 4.0, 0.25};
   const taut::design::Cumulative one(dense, chains, scale, 1), two(sparse, chains, scale, 1);
   std::vector<double> b = checks::uniform(p, -2.0, 2.0, 6), d(b);

@@ -2,6 +2,7 @@
 #include "taut/design/cumulative.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "taut/core/parallel.hpp"
 #include "taut/design/csc.hpp"
@@ -34,6 +35,7 @@ void Cumulative::fill_dense(const Design& X, const penalty::Chains& chains,
   const Index n = X.rows(), p = X.cols();
   values_.resize(at_(n * p));
   // From the last column to the first each adds itself to the one before, block of rows by block.
+  // Up to the root, minus the sum of those before stands in the place of j, and the first has all.
   parallel_blocks(n, k_row_block, n_threads, [&](Index begin, Index end) {
     for (Index j = 0; j < p; ++j) {
       double* column = &values_[at_(j * n)];
@@ -41,10 +43,21 @@ void Cumulative::fill_dense(const Design& X, const penalty::Chains& chains,
       const double factor = inverse(scale, j);
       for (Index i = begin; i < end; ++i) column[i] *= factor;
     }
+    for (Index j = 0; j < p; ++j) {
+      if (!chains.reversed(j)) continue;
+      double* column = &values_[at_(j * n)];
+      double* sum = &values_[at_(chains.first(j) * n)];
+      for (Index i = begin; i < end; ++i) {
+        const double own = column[i];
+        column[i] = -sum[i];
+        sum[i] += own;
+      }
+    }
     for (Index j = p - 1; j >= 0; --j) {
-      if (chains.before(j) < 0) continue;
+      if (chains.before(j) < 0 || chains.reversed(j)) continue;
       const double* from = &values_[at_(j * n)];
-      double* to = &values_[at_(chains.before(j) * n)];
+      const Index into = chains.reversed(chains.before(j)) ? chains.first(j) : chains.before(j);
+      double* to = &values_[at_(into * n)];
       for (Index i = begin; i < end; ++i) to[i] += from[i];
     }
   });
@@ -54,29 +67,25 @@ void Cumulative::fill_dense(const Design& X, const penalty::Chains& chains,
 void Cumulative::fill_sparse(const Design& X, const penalty::Chains& chains,
                              const std::vector<double>& scale) {
   const Index n = X.rows(), p = X.cols();
-  // Columns come out from last to first; each is the merge of X's with the one after it.
   std::vector<std::vector<double>> values(at_(p));
   std::vector<std::vector<std::int32_t>> rows(at_(p));
-  std::vector<Index> after(at_(p), -1);
   for (Index j = 0; j < p; ++j) {
-    if (chains.before(j) >= 0) after[at_(chains.before(j))] = j;
+    X.append_entries(j, values[at_(j)], rows[at_(j)]);
+    const double factor = inverse(scale, j);
+    for (double& x : values[at_(j)]) x *= factor;
   }
   std::vector<double> sum(at_(n), 0.0);
   std::vector<char> seen(at_(n), 0);
-  for (Index j = p - 1; j >= 0; --j) {
-    auto& value = values[at_(j)];
-    auto& row = rows[at_(j)];
-    X.append_entries(j, value, row);
-    const double factor = inverse(scale, j);
-    for (double& x : value) x *= factor;
-    if (after[at_(j)] < 0) continue;
-    const auto& more = rows[at_(after[at_(j)])];
+  const auto add = [&](Index to, const std::vector<double>& more_value,
+                       const std::vector<std::int32_t>& more) {
+    auto& value = values[at_(to)];
+    auto& row = rows[at_(to)];
     for (std::size_t e = 0; e < row.size(); ++e) {
       sum[at_(row[e])] += value[e];
       seen[at_(row[e])] = 1;
     }
     for (std::size_t e = 0; e < more.size(); ++e) {
-      sum[at_(more[e])] += values[at_(after[at_(j)])][e];
+      sum[at_(more[e])] += more_value[e];
       if (!seen[at_(more[e])]) row.push_back(more[e]);
     }
     std::sort(row.begin(), row.end());
@@ -86,6 +95,22 @@ void Cumulative::fill_sparse(const Design& X, const penalty::Chains& chains,
       sum[at_(row[e])] = 0.0;
       seen[at_(row[e])] = 0;
     }
+  };
+  // The same order of work as for dense columns; each sum is the merge of two columns.
+  for (Index j = 0; j < p; ++j) {
+    if (!chains.reversed(j)) continue;
+    const Index first = chains.first(j);
+    const std::vector<double> value = std::move(values[at_(j)]);
+    const std::vector<std::int32_t> row = std::move(rows[at_(j)]);
+    values[at_(j)] = values[at_(first)];
+    rows[at_(j)] = rows[at_(first)];
+    for (double& x : values[at_(j)]) x = -x;
+    add(first, value, row);
+  }
+  for (Index j = p - 1; j >= 0; --j) {
+    if (chains.before(j) < 0 || chains.reversed(j)) continue;
+    const Index before = chains.before(j);
+    add(chains.reversed(before) ? chains.first(j) : before, values[at_(j)], rows[at_(j)]);
   }
   starts_.assign(1, 0);
   for (Index j = 0; j < p; ++j) {

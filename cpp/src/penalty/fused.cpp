@@ -66,7 +66,8 @@ void TotalVariationProx::operator()(double* x, const double* weight, Index n) {
   for (Index i = n - 2; i >= 0; --i) x[i] = std::clamp(x[i + 1], low_[at_(i)], high_[at_(i)]);
 }
 
-Chains::Chains(const std::vector<Index>& label, Index columns) : before_(at_(columns), -1) {
+Chains::Chains(const std::vector<Index>& label, Index columns)
+    : before_(at_(columns), -1), first_(at_(columns), 0), reversed_(at_(columns), 0) {
   if (label.empty()) {
     for (Index j = 1; j < columns; ++j) before_[at_(j)] = j - 1;
     return;
@@ -75,6 +76,18 @@ Chains::Chains(const std::vector<Index>& label, Index columns) : before_(at_(col
   for (Index j = 0; j < columns; ++j) {
     before_[at_(j)] = latest[at_(label[at_(j)])];
     latest[at_(label[at_(j)])] = j;
+    first_[at_(j)] = before(j) < 0 ? j : first(before(j));
+  }
+}
+
+void Chains::set_roots(const std::vector<double>& norm, const std::vector<double>& factor) {
+  std::vector<double> total(before_.size(), 0.0), ahead(before_.size(), 0.0);
+  for (Index j = 0; j < columns(); ++j) total[at_(first(j))] += norm[at_(j)];
+  for (Index j = 0; j < columns(); ++j) {
+    const std::size_t chain = at_(first(j));
+    reversed_[at_(j)] =
+        before(j) >= 0 && factor[chain] == 0.0 && ahead[chain] < total[chain] - ahead[chain];
+    ahead[chain] += norm[at_(j)];
   }
 }
 
@@ -82,11 +95,21 @@ void Chains::to_increments(double* b) const {
   for (Index j = columns() - 1; j >= 0; --j) {
     if (before(j) >= 0) b[j] -= b[before(j)];
   }
+  for (Index j = 0; j < columns(); ++j) {
+    if (reversed(j)) b[first(j)] += b[j];
+  }
 }
 
 void Chains::to_coefficients(double* d) const {
+  // From the root to the first, whose place carries the value reached; then from the root on.
+  for (Index j = columns() - 1; j >= 0; --j) {
+    if (!reversed(j)) continue;
+    const double step = d[j];
+    d[j] = d[first(j)];
+    d[first(j)] -= step;
+  }
   for (Index j = 0; j < columns(); ++j) {
-    if (before(j) >= 0) d[j] += d[before(j)];
+    if (before(j) >= 0 && !reversed(j)) d[j] += d[before(j)];
   }
 }
 

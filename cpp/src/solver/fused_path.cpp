@@ -20,7 +20,18 @@ PathReport fit_fused_path(const design::Design& X, const datafit::Datafit& dataf
     scale =
         design::Standardized(X, datafit.weights(), true, true, nullptr, options.n_threads).scales();
   }
-  const design::Cumulative sums(X, chains, scale, options.n_threads);
+  penalty::Chains rooted = chains;
+  {
+    const design::Standardized Z(X, datafit.weights(), options.fit_intercept, false, nullptr,
+                                 options.n_threads);
+    std::vector<double> norm(static_cast<std::size_t>(p));
+    for (Index j = 0; j < p; ++j) {
+      const auto at = static_cast<std::size_t>(j);
+      norm[at] = Z.norm(j) / (scale.empty() ? 1.0 : scale[at]);
+    }
+    rooted.set_roots(norm, factor);
+  }
+  const design::Cumulative sums(X, rooted, scale, options.n_threads);
   PathOptions plain = options;
   plain.standardize = false;
 
@@ -30,7 +41,7 @@ PathReport fit_fused_path(const design::Design& X, const datafit::Datafit& dataf
     for (Index k = 0; k < K; ++k) {
       double* b = &start[static_cast<std::size_t>(k * p)];
       for (Index j = 0; j < p && !scale.empty(); ++j) b[j] *= scale[static_cast<std::size_t>(j)];
-      chains.to_increments(b);
+      rooted.to_increments(b);
     }
   }
   penalty::ElasticNet penalty(K, 1.0, penalty::FeatureRules{std::move(factor), {}, {}});
@@ -38,7 +49,7 @@ PathReport fit_fused_path(const design::Design& X, const datafit::Datafit& dataf
                                start_coef ? start.data() : nullptr, start_intercept, out, monitor);
   for (Index row = 0; row < report.n_done * K; ++row) {
     double* b = out.coefs + row * p;
-    chains.to_coefficients(b);
+    rooted.to_coefficients(b);
     for (Index j = 0; j < p && !scale.empty(); ++j) b[j] /= scale[static_cast<std::size_t>(j)];
   }
   return report;

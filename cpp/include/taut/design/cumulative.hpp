@@ -11,7 +11,8 @@
 namespace taut::design {
 
 /// A matrix of which column j is the sum of x_k / scale_k over k = j and the columns after it in its
-/// chain: what multiplies the increments of fused coefficients.
+/// chain, or for increments that move the columns before them (Chains::reversed) minus the sum of
+/// those: what multiplies the increments of fused coefficients.
 ///
 /// Stored (in double): a column would else cost its chain's length at every use. Dense X: n p
 /// doubles. Sparse X: the entries of the sums, of which there are at most L / 2 times those of X for

@@ -35,6 +35,12 @@ class TotalVariationProx {
 /// and X b = sum_j d_j (x_j + x_{j+1} + .. to the end of the chain). Everything that is known of
 /// the Lasso, screening and certificates above all, serves without change, and coefficients of one
 /// piece are equal to the last bit.
+///
+/// Where the first of a chain is free, any other coefficient of the chain may be the free one in its
+/// place, the root: an increment up to the root then moves those before it instead, by -d_j. It is
+/// the same problem, but with the root at the heaviest columns the sums are of light ones: counted
+/// from the first, columns ahead of one that is 10^6 times as large have sums that agree in six
+/// digits, and neither solver nor certificate sees what tells them apart.
 class Chains {
  public:
   /// `label` gives the chain of each column; empty: one chain of all. Within a chain columns stand in
@@ -44,13 +50,21 @@ class Chains {
   Index columns() const { return static_cast<Index>(before_.size()); }
   /// The column before j in its chain, -1 for the first.
   Index before(Index j) const { return before_[static_cast<std::size_t>(j)]; }
+  /// The first column of the chain of j. Its place holds the coefficient of the root.
+  Index first(Index j) const { return first_[static_cast<std::size_t>(j)]; }
+  /// Whether the increment at j moves the columns before it: j lies after the first, up to the root.
+  bool reversed(Index j) const { return reversed_[static_cast<std::size_t>(j)] != 0; }
+
+  /// Puts the root of every chain whose first has factor 0 at the middle of its columns' norms.
+  void set_roots(const std::vector<double>& norm, const std::vector<double>& factor);
 
   /// In place, over all columns: coefficients to increments, and back.
   void to_increments(double* b) const;
   void to_coefficients(double* d) const;
 
  private:
-  std::vector<Index> before_;
+  std::vector<Index> before_, first_;
+  std::vector<char> reversed_;
 };
 
 }  // namespace taut::penalty
