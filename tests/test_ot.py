@@ -158,6 +158,18 @@ def test_strong_and_weak_quadratic_limits():
     np.testing.assert_allclose(flat, expected, atol=1e-6)
 
 
+def test_weights_of_very_different_size():
+    rng = np.random.default_rng(0)
+    a, b = rng.random(60), rng.random(50)
+    a[:20], b[:15] = 1e-9, 1e-9
+    a, b = a / a.sum(), b / b.sum()
+    cloud = PointCloud(rng.random((60, 3)), rng.random((50, 3)))
+    result = smooth_ot(a, b, cloud, reg=1.0)
+    assert result.converged
+    assert result.duality_gap < 1e-6
+    certified(result, a, b)
+
+
 def test_rows_instead_of_columns_is_the_transposed_problem():
     a, b, _, _, C = problem(2, 15, 20)
     rows = smooth_ot(a, b, C, reg=0.05, reg_type="sparse", max_nz=5, axis=1)

@@ -71,8 +71,9 @@ void note(SemiDual& problem, double error, SmoothReport& report) {
   problem.progress().gap = error;
 }
 
-/// A strength at which columns have some dozens of active rows although alpha = 0: the mean over
-/// sampled columns of sum over the 32 cheapest rows of (c_(32) - c_i) / b_j.
+/// A strength at which columns of average mass have some dozens of active rows although alpha = 0:
+/// over sampled columns, the sum over the 32 cheapest rows of c_(32) - c_i, divided by the mean of b.
+/// Not by each b_j: columns of hardly any mass would rule.
 double starting_gamma(const SemiDual& problem) {
   const Index n = problem.sources(), m = problem.targets();
   const Index wanted = std::min<Index>(32, n);
@@ -87,9 +88,9 @@ double starting_gamma(const SemiDual& problem) {
     double total = 0.0;
     for (Index r = 0; r < count; ++r) total += costs[at(count - 1)] - costs[at(r)];
     total *= static_cast<double>(wanted) / static_cast<double>(count);
-    sum += total / problem.b()[j];
+    sum += total;
   }
-  return sum / static_cast<double>(samples);
+  return sum / static_cast<double>(samples) * static_cast<double>(m) / problem.mass();
 }
 
 }  // namespace
@@ -317,8 +318,10 @@ SmoothReport maximise(SemiDual& problem, const SmoothOptions& options, std::vect
       report.converged = options.dual
                              ? detail::lbfgs(problem, target, options.max_iter, true, report)
                              : detail::newton(problem, target, options.max_iter, report);
-      if (!report.converged && options.solver == SmoothSolver::automatic && k < n) {
-        report.converged = detail::bundle(problem, options.tol, options.max_iter, report);
+      if (!report.converged && options.solver == SmoothSolver::automatic && !options.dual) {
+        // Without a limit there is no kink, only an ill-conditioned Newton system.
+        report.converged = k < n ? detail::bundle(problem, options.tol, options.max_iter, report)
+                                 : detail::lbfgs(problem, target, options.max_iter, false, report);
       }
   }
   if (!report.used_bundle) {
