@@ -174,7 +174,7 @@ bool newton(SemiDual& problem, double target, Index budget, SmoothReport& report
     if (error < 0.8 * best) {
       best = error;
       without_gain = 0;
-    } else if (problem.k() < problem.sources() && ++without_gain > 25) {
+    } else if (problem.k() < problem.sources() && ++without_gain > 60) {
       return false;  // a kink: the error of the best gradient does not tend to zero
     }
   }
