@@ -278,6 +278,15 @@ def test_callback_must_be_callable(callback):
         _core.burn(0.0, callback)
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT raises KeyboardInterrupt also where the test run was started with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_ends_the_kernel():
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     start = time.perf_counter()
