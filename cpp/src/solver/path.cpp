@@ -17,6 +17,7 @@
 #include "taut/linalg/kernels.hpp"
 #include "taut/solver/automatic_quadratic.hpp"
 #include "taut/solver/first_order.hpp"
+#include "taut/solver/free_basis.hpp"
 #include "taut/solver/gradient_bounds.hpp"
 #include "taut/solver/gram_quadratic.hpp"
 #include "taut/solver/huber_gram.hpp"
@@ -376,10 +377,24 @@ Index path_length(const PathOptions& options) {
   return options.alphas.empty() ? options.n_alphas : static_cast<Index>(options.alphas.size());
 }
 
-PathReport fit_path(const design::Design& columns, const datafit::Datafit& datafit,
-                    penalty::Penalty& penalty, const double* offset, const PathOptions& options,
-                    const double* start_coef, const double* start_intercept, PathOutput out,
-                    Monitor& caller) {
+namespace {
+
+/// fit_path() with a basis of the free columns in their place, if there is one.
+PathReport fit_in_basis(const design::Design& given, const FreeBasis* basis,
+                        const datafit::Datafit& datafit, penalty::Penalty& penalty,
+                        const double* offset, const PathOptions& options, const double* start_coef,
+                        const double* start_intercept, PathOutput out, Monitor& caller) {
+  const design::Design& columns = basis ? basis->design() : given;
+  std::vector<double> start, start_shift;
+  if (basis && start_coef) {
+    const Index K = datafit.outputs(), p = given.cols();
+    start.assign(start_coef, start_coef + K * p);
+    start_shift.assign(at_(K), 0.0);
+    if (start_intercept) std::copy_n(start_intercept, K, start_shift.data());
+    for (Index k = 0; k < K; ++k) basis->to_basis(&start[at_(k * p)], &start_shift[at_(k)]);
+    start_coef = start.data();
+    if (start_intercept) start_intercept = start_shift.data();
+  }
   // From here on features stand in the order of the penalty's blocks.
   std::optional<design::Reordered> reordered;
   if (!penalty.blocks().order().empty()) reordered.emplace(columns, penalty.blocks().order());
@@ -470,6 +485,9 @@ PathReport fit_path(const design::Design& columns, const datafit::Datafit& dataf
     write(Z, penalty.blocks(), at, driver.working_set(), K,
           options.fit_intercept && datafit.is_shift_invariant(), out.coefs + step * K * p,
           intercepts);
+    for (Index k = 0; basis && k < K; ++k) {
+      basis->from_basis(out.coefs + (step * K + k) * p, intercepts + k);
+    }
     const double loss = done.loss + shift;
     double explained = report.null_loss > least_loss
                            ? 1.0 - (loss - least_loss) / (report.null_loss - least_loss)
@@ -507,6 +525,66 @@ PathReport fit_path(const design::Design& columns, const datafit::Datafit& dataf
   report.partial_passes = driver.bounds().partial_passes();
   report.candidates = static_cast<Index>(driver.working_set().size());
   report.rounds = driver.rounds();
+  return report;
+}
+
+/// What a part of a path tells, after what the part before told.
+void append(PathReport& report, const PathReport& more) {
+  const auto join = [](auto& to, const auto& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  report.n_done += more.n_done;
+  join(report.alphas, more.alphas);
+  join(report.objective, more.objective);
+  join(report.dev_ratio, more.dev_ratio);
+  join(report.dual_gaps, more.dual_gaps);
+  join(report.stop_crits, more.stop_crits);
+  join(report.n_iter, more.n_iter);
+  join(report.n_active, more.n_active);
+  join(report.sigmas, more.sigmas);
+  join(report.converged, more.converged);
+  report.full_passes += more.full_passes;
+  report.partial_passes += more.partial_passes;
+  report.candidates = std::max(report.candidates, more.candidates);
+  report.rounds += more.rounds;
+}
+
+}  // namespace
+
+PathReport fit_path(const design::Design& X, const datafit::Datafit& datafit,
+                    penalty::Penalty& penalty, const double* offset, const PathOptions& options,
+                    const double* start_coef, const double* start_intercept, PathOutput out,
+                    Monitor& monitor) {
+  const auto basis_at = [&](double alpha) {
+    penalty.set_alpha(alpha);
+    return FreeBasis::make(X, datafit.weights(), penalty, options.fit_intercept,
+                           options.standardize);
+  };
+  const auto basis = basis_at(1.0);
+  PathOptions part = options;
+  while (!part.alphas.empty() && part.alphas.back() == 0.0) part.alphas.pop_back();
+  const Index rest = path_length(options) - static_cast<Index>(part.alphas.size());
+  // At strength zero all columns are free. The path there is one of its own, after the others.
+  const auto all = options.alphas.empty() || rest == 0 ? nullptr : basis_at(0.0);
+  if (!all) {
+    return fit_in_basis(X, basis.get(), datafit, penalty, offset, options, start_coef,
+                        start_intercept, out, monitor);
+  }
+  part.n_alphas = 0;
+  PathReport report = fit_in_basis(X, basis.get(), datafit, penalty, offset, part, start_coef,
+                                   start_intercept, out, monitor);
+  const Index first = static_cast<Index>(part.alphas.size());
+  if (!report.finite || report.n_done < first) return report;
+  const Index K = datafit.outputs(), size = K * X.cols();
+  if (first > 0) {
+    start_coef = out.coefs + (first - 1) * size;
+    start_intercept = out.intercepts + (first - 1) * K;
+  }
+  part.alphas.assign(at_(rest), 0.0);
+  out.coefs += first * size;
+  out.intercepts += first * K;
+  append(report, fit_in_basis(X, all.get(), datafit, penalty, offset, part, start_coef,
+                              start_intercept, out, monitor));
   return report;
 }
 
