@@ -25,7 +25,7 @@ struct Setting {
 };
 
 struct Count {
-  Index certified = 0, exact = 0;
+  Index certified = 0, violators = 0;
 };
 
 /// Walks residuals through a small subspace with noise of falling size, as a path does, and holds
@@ -122,18 +122,19 @@ Count walk(const Setting& c) {
     bounds.update(at_, skip);
 
     std::vector<char> listed(at(c.p), 0);
-    REQUIRE(bounds.exact_gradients().size() == bounds.exact().size() * at(c.K));
-    for (std::size_t e = 0; e < bounds.exact().size(); ++e) {
-      const Index j = bounds.exact()[e];
+    REQUIRE(bounds.violator_gradients().size() == bounds.violators().size() * at(c.K));
+    for (std::size_t e = 0; e < bounds.violators().size(); ++e) {
+      const Index j = bounds.violators()[e];
       REQUIRE(j >= 0);
       REQUIRE(j < c.p);
       CHECK_FALSE(listed[at(j)]);
       CHECK(skip[at(j)] == 0);
       listed[at(j)] = 1;
-      ++count.exact;
+      ++count.violators;
       const std::vector<double> g = gradient(at_.residual, j);
+      CHECK(pen->pull(g.data(), j) > pen->threshold(j) * (1.0 - 1e-13));
       for (Index k = 0; k < c.K; ++k) {
-        const double got = bounds.exact_gradients()[e * at(c.K) + at(k)];
+        const double got = bounds.violator_gradients()[e * at(c.K) + at(k)];
         CHECK(std::abs(got - g[at(k)]) < 1e-12);
         CHECK(bounds.gradient(j)[k] == got);
       }
@@ -154,7 +155,7 @@ Count walk(const Setting& c) {
 }  // namespace
 
 TEST_CASE(
-    "gradient bounds: whoever is not listed obeys its threshold, whoever is listed is exact") {
+    "gradient bounds: whoever is not listed obeys its threshold, whoever is listed does not") {
   for (unsigned seed = 1; seed <= 3; ++seed) {
     for (bool sparse : {false, true}) {
       for (bool centre : {false, true}) {
@@ -165,7 +166,7 @@ TEST_CASE(
           CAPTURE(scale);
           const Count count = walk({80, 150, 1, sparse, false, centre, scale, seed});
           CHECK(count.certified > 1000);  // a bound that certifies nobody would pass all else
-          CHECK(count.exact > 100);
+          CHECK(count.violators > 100);
         }
       }
     }
@@ -181,7 +182,7 @@ TEST_CASE("gradient bounds: several outputs, each with its own coefficient or as
         CAPTURE(K);
         const Count count = walk({60, 150, K, sparse, grouped, true, true, 5});
         CHECK(count.certified > 1000);
-        CHECK(count.exact > 100);
+        CHECK(count.violators > 100);
       }
     }
   }
@@ -192,7 +193,7 @@ TEST_CASE(
   // Four rows: too few entries a column for any basis vector.
   const Count count = walk({4, 40, 1, true, false, false, false, 6});
   CHECK(count.certified > 100);
-  CHECK(count.exact > 10);
+  CHECK(count.violators > 10);
 }
 
 TEST_CASE("gradient bounds: a residual inside of the known span costs no pass") {
@@ -221,8 +222,11 @@ TEST_CASE("gradient bounds: a residual inside of the known span costs no pass") 
   for (double& r : at_.residual) r *= 0.5;
   pen.set_alpha(0.51 * top);
   bounds.update(at_, std::vector<char>(at(p), 0));
-  CHECK(bounds.exact().empty());
+  CHECK(bounds.violators().empty());
   CHECK(bounds.full_passes() == 1);
   CHECK(bounds.partial_passes() == 0.0);
-  for (Index j = 0; j < p; ++j) CHECK(std::abs(bounds.gradient(j)[0] - 0.5 * grad[at(j)]) < 1e-13);
+  // Estimates come from correlations in single precision.
+  for (Index j = 0; j < p; ++j) {
+    CHECK(std::abs(bounds.gradient(j)[0] - 0.5 * grad[at(j)]) < 6e-8 * 0.5 * Z.norm(j));
+  }
 }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 
 #include "taut/core/parallel.hpp"
 #include "taut/linalg/kernels.hpp"
@@ -10,12 +12,19 @@
 namespace taut::solver {
 namespace {
 
-constexpr Index k_block = 512;
+/// Features of a range.
+constexpr Index k_range = 512;
+/// Multiply-adds that looking at a feature costs as much as.
+constexpr double k_look_cost = 8.0;
+/// Below this many a parallel region costs more than it saves.
+constexpr double k_parallel_work = 5e4;
 constexpr Index k_most_basis = 32;
 /// Share of features above which one pass over all of them, which also feeds the basis, is better.
 constexpr double k_full_share = 0.3;
 /// Relative rounding allowed for in a bound.
 constexpr double k_rounding = 1e-11;
+/// Largest error of a number up to 1 rounded to single precision.
+constexpr double k_single = 6e-8;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
 
@@ -31,13 +40,14 @@ GradientBounds::GradientBounds(const Problem& problem)
   max_basis_ = std::min(k_most_basis, entries / (4 * std::max<Index>(p, 1)));
   max_basis_ -= max_basis_ % outputs_;
   grad_.assign(at_(p * outputs_), 0.0);
+  lists_.resize(at_((p + k_range - 1) / k_range));
+  starts_.resize(lists_.size());
   const Index blocks = problem.blocks();
   unit_threshold_.resize(at_(blocks));
   const double scale = problem.penalty.threshold_scale();
   for (Index b = 0; b < blocks; ++b) {
     unit_threshold_[at_(b)] = scale > 0.0 ? problem.penalty.threshold(b) / scale : 0.0;
   }
-  if (problem.penalty.blocks().single()) return;
   block_norm_.assign(at_(blocks), 0.0);
   for (Index j = 0; j < p; ++j) {
     block_norm_[at_(problem.penalty.blocks().of(j))] += problem.Z.norm(j) * problem.Z.norm(j);
@@ -57,6 +67,7 @@ void GradientBounds::extend_basis(const Iterate& at) {
   if (basis_size_ + K > max_basis_) basis_size_ = 0;
   basis_.resize(at_(n * max_basis_));
   products_.reserve(p * max_basis_);
+  correlations_.reserve(p * max_basis_);
   const double* s = problem_.datafit.weights();
   for (Index k = 0; k < K; ++k) {
     double* b = &basis_[at_(basis_size_ * n)];
@@ -75,151 +86,213 @@ void GradientBounds::extend_basis(const Iterate& at) {
     if (!(rest > 1e-7 * size)) continue;  // already in the span
     for (Index i = 0; i < n; ++i) b[i] /= rest;
     double* out = &products_[basis_size_ * p];
-    parallel_blocks(p, 8 * k_block, p * basis_size_ > 100000 ? problem_.n_threads : 1,
+    float* correlation = &correlations_[basis_size_ * p];
+    parallel_blocks(p, 8 * k_range, p * basis_size_ > 100000 ? problem_.n_threads : 1,
                     [&](Index begin, Index end) {
                       for (Index j = begin; j < end; ++j) out[j] = -grad_[at_(j * K + k)];
                       for (Index t = 0; t < basis_size_; ++t) {
                         linalg::axpy(-along[at_(t)], &products_[t * p + begin], out + begin,
                                      end - begin);
                       }
-                      for (Index j = begin; j < end; ++j) out[j] /= rest;
+                      for (Index j = begin; j < end; ++j) {
+                        out[j] /= rest;
+                        const double norm = problem_.Z.norm(j);
+                        correlation[j] = norm > 0.0 ? static_cast<float>(out[j] / norm) : 0.0F;
+                      }
                     });
     ++basis_size_;
   }
 }
 
-std::vector<Index> GradientBounds::beyond(const std::vector<char>& skip) const {
-  const Index p = problem_.cols(), K = outputs_;
+/// Ranges of features are whole blocks of the penalty. A thread meets the same ones in every region,
+/// so that what it wrote of `grad_` stays in its cache: features that come and go between two cores
+/// cost more than the arithmetic on them.
+template <class Visit>
+void GradientBounds::for_ranges(double work_per_feature, Visit&& visit) const {
+  const Index p = problem_.cols();
+  const penalty::Blocks& groups = problem_.penalty.blocks();
+  const auto edge = [&](Index j) { return j < p ? groups.begin(groups.of(j)) : p; };
+  const double work = work_per_feature * static_cast<double>(p);
+  parallel_for((p + k_range - 1) / k_range, work < k_parallel_work ? 1 : problem_.n_threads,
+               [&](Index r) { visit(r, edge(r * k_range), edge((r + 1) * k_range)); });
+}
+
+void GradientBounds::list_open(Index first, Index last, double radius,
+                               const std::vector<char>& skip, std::vector<Index>& out) const {
   const penalty::Penalty& penalty = problem_.penalty;
+  const penalty::Blocks& groups = penalty.blocks();
   const double strength = penalty.threshold_scale();
-  std::vector<Index> out;
-  // The pull is at most the norm of the gradient: who passes that is looked at again.
-  const auto look = [&](Index b, Index first) {
-    if (penalty.pull(gradient(first), b) > strength * unit_threshold_[at_(b)]) out.push_back(b);
+  // A pull is at most the norm of the gradient: who passes that is looked at again.
+  const auto look = [&](Index b, Index j, double slack) {
+    if (penalty.pull(gradient(j), b) > slack) out.push_back(b);
   };
-  if (block_norm_.empty()) {
-    Index listed[k_block];
-    for (Index begin = 0; begin < p; begin += k_block) {
-      // No branch on the outcome, which is hard to foresee.
-      Index count = 0;
-      for (Index j = begin; j < std::min(p, begin + k_block); ++j) {
-        const double limit = strength * unit_threshold_[at_(j)];
-        double square = 0.0;
-        for (Index k = 0; k < K; ++k) square += grad_[at_(j * K + k)] * grad_[at_(j * K + k)];
-        listed[count] = j;
-        count += static_cast<Index>(square > limit * limit) & static_cast<Index>(skip[at_(j)] == 0);
+  if (groups.single() && outputs_ == 1) {
+    // First without branches, which are hard to foresee, then eight features at a glance.
+    constexpr Index k_glance = 8;
+    unsigned char open[k_range + k_glance] = {};
+    for (Index begin = first; begin < last; begin += k_range) {
+      const Index count = std::min(k_range, last - begin);
+      const double* g = gradient(begin);
+      const double* unit = &unit_threshold_[at_(begin)];
+      const double* norm = &block_norm_[at_(begin)];
+      for (Index i = 0; i < count; ++i) {
+        open[i] = std::abs(g[i]) > strength * unit[i] - norm[i] * radius ? 1 : 0;
       }
-      for (Index c = 0; c < count; ++c) look(listed[c], listed[c]);
+      for (Index i = 0; i < count; i += k_glance) {
+        std::uint64_t glance;
+        std::memcpy(&glance, open + i, sizeof(glance));
+        if (glance == 0) continue;
+        for (Index t = i; t < std::min(i + k_glance, count); ++t) {
+          const Index j = begin + t;
+          if (open[t] && !skip[at_(j)]) look(j, j, strength * unit[t] - norm[t] * radius);
+        }
+      }
     }
-    return out;
+    return;
   }
-  for_each_block(problem_, nullptr, p, [&](Index b, Index first, Index) {
-    if (!skip[at_(first)]) look(b, first);
+  for (Index j = first; j < last;) {
+    const Index b = groups.of(j), here = j;
+    j += groups.size(b);
+    if (skip[at_(here)]) continue;
+    const double slack = strength * unit_threshold_[at_(b)] - block_norm_[at_(b)] * radius;
+    const double* g = gradient(here);
+    double square = 0.0;
+    for (Index k = 0; k < (j - here) * outputs_; ++k) square += g[k] * g[k];
+    if (slack < 0.0 || square > slack * slack) look(b, here, slack);
+  }
+}
+
+std::vector<Index> GradientBounds::beyond(const std::vector<char>& skip) {
+  for_ranges(k_look_cost, [&](Index r, Index first, Index last) {
+    lists_[at_(r)].clear();
+    list_open(first, last, 0.0, skip, lists_[at_(r)]);
   });
+  std::vector<Index> out;
+  for (const auto& list : lists_) out.insert(out.end(), list.begin(), list.end());
   return out;
 }
 
-void GradientBounds::update(const Iterate& at, const std::vector<char>& skip) {
-  const Index n = problem_.rows(), p = problem_.cols(), K = outputs_;
+double GradientBounds::distance(const Iterate& at, std::vector<double>& along) const {
+  const Index n = problem_.rows(), K = outputs_;
   const double* s = problem_.datafit.weights();
-  const double strength = problem_.penalty.threshold_scale();
+  along.assign(at_(basis_size_ * K), 0.0);
+  std::vector<double> rest(at_(n));
+  double outside = 0.0, size = 0.0, read = 0.0;
+  for (Index k = 0; k < K; ++k) {
+    std::copy_n(&at.residual[at_(k * n)], n, rest.data());
+    size += linalg::weighted_dot(s, rest.data(), rest.data(), n);
+    for (Index t = 0; t < basis_size_; ++t) {
+      const double a = linalg::weighted_dot(s, &basis_[at_(t * n)], rest.data(), n);
+      along[at_(k * basis_size_ + t)] = a;
+      read += std::abs(a);
+      linalg::axpy(-a, &basis_[at_(t * n)], rest.data(), n);
+    }
+    outside += linalg::weighted_dot(s, rest.data(), rest.data(), n);
+  }
+  // Correlations are at most 1, and are read in single precision.
+  return std::sqrt(outside) + k_rounding * std::sqrt(size) + k_single * read;
+}
+
+/// Writes the estimates of the gradients of features first .. last - 1.
+void GradientBounds::estimate(Index first, Index last, const std::vector<double>& along) {
+  const Index p = problem_.cols(), K = outputs_;
+  double ghat[k_range];
+  for (Index begin = first; begin < last; begin += k_range) {
+    const Index count = std::min(k_range, last - begin);
+    for (Index k = 0; k < K; ++k) {
+      std::fill_n(ghat, count, 0.0);
+      const double* share = &along[at_(k * basis_size_)];
+      Index t = 0;
+      for (; t + 4 <= basis_size_; t += 4) {
+        const float* product = &correlations_[t * p + begin];
+        const double a[4] = {-share[t], -share[t + 1], -share[t + 2], -share[t + 3]};
+        linalg::axpy4(a, product, product + p, product + 2 * p, product + 3 * p, ghat, count);
+      }
+      for (; t < basis_size_; ++t)
+        linalg::axpy(-share[t], &correlations_[t * p + begin], ghat, count);
+      for (Index i = 0; i < count; ++i) {
+        grad_[at_((begin + i) * K + k)] = ghat[i] * problem_.Z.norm(begin + i);
+      }
+    }
+  }
+}
+
+void GradientBounds::update(const Iterate& at, const std::vector<char>& skip) {
+  const Index p = problem_.cols(), K = outputs_;
   const penalty::Blocks& groups = problem_.penalty.blocks();
-  exact_.clear();
 
   // A handful of features is computed sooner than bounded.
-  const Index open_features = std::count(skip.begin(), skip.end(), char{0});
-  const bool few = open_features <= 2 * basis_size_ && open_features * 4 <= p;
-  if (few) {
-    for (Index j = 0; j < p; ++j) {
-      if (!skip[at_(j)]) exact_.push_back(j);
-    }
-  }
+  const Index unskipped = std::count(skip.begin(), skip.end(), char{0});
+  const bool few = unskipped <= 2 * basis_size_ && unskipped * 4 <= p;
   bool full = !few && basis_size_ == 0;
-  if (!full && !few) {
-    // Coefficients in the basis and the size of what lies outside of it.
-    std::vector<double> along(at_(basis_size_ * K)), rest(at_(n));
-    double outside = 0.0, size = 0.0;
-    for (Index k = 0; k < K; ++k) {
-      std::copy_n(&at.residual[at_(k * n)], n, rest.data());
-      size += linalg::weighted_dot(s, rest.data(), rest.data(), n);
-      for (Index t = 0; t < basis_size_; ++t) {
-        const double a = linalg::weighted_dot(s, &basis_[at_(t * n)], rest.data(), n);
-        along[at_(k * basis_size_ + t)] = a;
-        linalg::axpy(-a, &basis_[at_(t * n)], rest.data(), n);
-      }
-      outside += linalg::weighted_dot(s, rest.data(), rest.data(), n);
-    }
-    const double radius = std::sqrt(outside) + k_rounding * std::sqrt(size);
-    const Index blocks = (p + k_block - 1) / k_block;
-    std::vector<std::vector<Index>> open(at_(blocks));
-    const double work = static_cast<double>(p) * static_cast<double>(basis_size_ * K);
-    parallel_for(blocks, work < 1e5 ? 1 : problem_.n_threads, [&](Index block) {
-      // Whole blocks of the penalty: a range begins and ends where one does.
-      const auto edge = [&](Index j) { return j < p ? groups.begin(groups.of(j)) : p; };
-      const Index first = edge(block * k_block), last = edge((block + 1) * k_block);
-      double ghat[k_block];
-      for (Index begin = first; begin < last; begin += k_block) {
-        const Index end = std::min(last, begin + k_block);
-        for (Index k = 0; k < K; ++k) {
-          std::fill_n(ghat, end - begin, 0.0);
-          const double* share = &along[at_(k * basis_size_)];
-          Index t = 0;
-          for (; t + 4 <= basis_size_; t += 4) {
-            const double* product = &products_[t * p + begin];
-            const double a[4] = {-share[t], -share[t + 1], -share[t + 2], -share[t + 3]};
-            linalg::axpy4(a, product, product + p, product + 2 * p, product + 3 * p, ghat,
-                          end - begin);
-          }
-          for (; t < basis_size_; ++t) {
-            linalg::axpy(-share[t], &products_[t * p + begin], ghat, end - begin);
-          }
-          for (Index j = begin; j < end; ++j) grad_[at_(j * K + k)] = ghat[j - begin];
+  if (!full) {
+    std::vector<double> along;
+    const double radius = few ? 0.0 : distance(at, along);
+    for_ranges(static_cast<double>(basis_size_ * K) + k_look_cost,
+               [&](Index r, Index first, Index last) {
+                 std::vector<Index>& list = lists_[at_(r)];
+                 list.clear();
+                 if (!few) {
+                   estimate(first, last, along);
+                   list_open(first, last, radius, skip, list);
+                   return;
+                 }
+                 for (Index j = first; j < last; j += groups.size(groups.of(j))) {
+                   if (!skip[at_(j)]) list.push_back(groups.of(j));
+                 }
+               });
+    computed_.clear();
+    for (std::size_t r = 0; r < lists_.size(); ++r) {
+      starts_[r] = static_cast<Index>(computed_.size());
+      for (const Index b : lists_[r]) {
+        for (Index j = groups.begin(b); j < groups.begin(b) + groups.size(b); ++j) {
+          computed_.push_back(j);
         }
       }
-      for (Index j = first; j < last;) {
-        const Index b = groups.of(j), features = groups.size(b);
-        const Index here = j;
-        j += features;
-        if (skip[at_(here)]) continue;
-        const double limit = strength * unit_threshold_[at_(b)];
-        const double norm = block_norm_.empty() ? problem_.Z.norm(here) : block_norm_[at_(b)];
-        const double slack = limit - norm * radius;
-        const double* g = gradient(here);
-        double square = 0.0;
-        for (Index k = 0; k < features * K; ++k) square += g[k] * g[k];
-        if (slack >= 0.0 && square <= slack * slack) continue;
-        if (problem_.penalty.pull(g, b) <= slack) continue;
-        for (Index i = here; i < j; ++i) open[at_(block)].push_back(i);
-      }
-    });
-    for (const auto& list : open) exact_.insert(exact_.end(), list.begin(), list.end());
-    full = static_cast<double>(exact_.size()) > k_full_share * static_cast<double>(p);
+    }
+    const Index count = static_cast<Index>(computed_.size());
+    full = !few && static_cast<double>(count) > k_full_share * static_cast<double>(p);
+    if (!full) {
+      computed_grad_.resize(at_(count * K));
+      gradients(problem_, at, computed_.data(), count, computed_grad_.data());
+      partial_passes_ += static_cast<double>(count) / static_cast<double>(std::max<Index>(p, 1));
+    }
   }
-
   if (full) {
     gradients(problem_, at, nullptr, p, grad_.data());
     ++full_passes_;
     extend_basis(at);
-    exact_.clear();
-    for_each_block(problem_, nullptr, p, [&](Index b, Index first, Index) {
-      if (skip[at_(first)]) return;
-      // Exactly known and below the threshold: certified like any other.
-      if (problem_.penalty.pull(gradient(first), b) > strength * unit_threshold_[at_(b)]) {
-        for (Index j = first; j < first + groups.size(b); ++j) exact_.push_back(j);
-      }
-    });
-    exact_grad_.resize(exact_.size() * at_(K));
-    for (std::size_t c = 0; c < exact_.size(); ++c) {
-      std::copy_n(gradient(exact_[c]), K, &exact_grad_[c * at_(K)]);
-    }
-    return;
   }
-  exact_grad_.resize(exact_.size() * at_(K));
-  gradients(problem_, at, exact_.data(), static_cast<Index>(exact_.size()), exact_grad_.data());
-  partial_passes_ +=
-      static_cast<double>(exact_.size()) / static_cast<double>(std::max<Index>(p, 1));
-  for (std::size_t c = 0; c < exact_.size(); ++c) {
-    std::copy_n(&exact_grad_[c * at_(K)], K, &grad_[at_(exact_[c] * K)]);
+
+  // Exactly known and within the threshold is certified like any other.
+  for_ranges(k_look_cost, [&](Index r, Index first, Index last) {
+    std::vector<Index>& list = lists_[at_(r)];
+    if (full) {
+      list.clear();
+      list_open(first, last, 0.0, skip, list);
+      return;
+    }
+    const double strength = problem_.penalty.threshold_scale();
+    Index c = starts_[at_(r)];
+    std::size_t kept = 0;
+    for (const Index b : list) {
+      const Index j = groups.begin(b), width = groups.size(b) * K;
+      std::copy_n(&computed_grad_[at_(c * K)], width, &grad_[at_(j * K)]);
+      c += groups.size(b);
+      if (problem_.penalty.pull(gradient(j), b) > strength * unit_threshold_[at_(b)]) {
+        list[kept++] = b;
+      }
+    }
+    list.resize(kept);
+  });
+  violators_.clear();
+  violator_grad_.clear();
+  for (const auto& list : lists_) {
+    for (const Index b : list) {
+      const Index first = groups.begin(b), last = first + groups.size(b);
+      for (Index j = first; j < last; ++j) violators_.push_back(j);
+      violator_grad_.insert(violator_grad_.end(), gradient(first), gradient(last));
+    }
   }
 }
 

@@ -57,9 +57,13 @@ void GramQuadratic::fill_gram(Index first) {
                           model_->column(first) + begin, model_->ld());
     });
   }
-  for (Index a = 0; a < first; ++a) {
-    for (Index b = first; b < m; ++b) model_->column(a)[b] = model_->column(b)[a];
-  }
+  parallel_blocks(first, k_tile, first * count < 50000 ? 1 : problem_.n_threads,
+                  [&](Index begin, Index end) {
+                    for (Index a = begin; a < end; ++a) {
+                      double* to = model_->column(a);
+                      for (Index b = first; b < m; ++b) to[b] = model_->column(b)[a];
+                    }
+                  });
 }
 
 void GramQuadratic::refresh_gradient(const Iterate& at, Index first) {

@@ -194,19 +194,20 @@ class Driver {
     flush();
   }
 
-  /// Certificate of the whole problem: the working set and every feature that no bound excludes.
+  /// Certificate of the whole problem: the working set and every feature beyond its threshold. The
+  /// others are best at zero, where their conjugate vanishes.
   void certify(const Iterate& at, const InnerReport& inner, Step& step) {
     const Index K = problem_.outputs();
     bounds_.update(at, in_set_);
     listed_ = set_;
-    listed_.insert(listed_.end(), bounds_.exact().begin(), bounds_.exact().end());
+    listed_.insert(listed_.end(), bounds_.violators().begin(), bounds_.violators().end());
     listed_grad_.resize(listed_.size() * at_(K));
     if (inner.grad) {
       std::copy_n(inner.grad, set_.size() * at_(K), listed_grad_.data());
     } else {
       gradients(problem_, at, set_.data(), static_cast<Index>(set_.size()), listed_grad_.data());
     }
-    std::copy(bounds_.exact_gradients().begin(), bounds_.exact_gradients().end(),
+    std::copy(bounds_.violator_gradients().begin(), bounds_.violator_gradients().end(),
               listed_grad_.begin() + static_cast<std::ptrdiff_t>(set_.size()) * K);
     step.loss = inner.value ? *inner.value : problem_.datafit.value(at.eta.data());
     step.objective =
@@ -221,10 +222,11 @@ class Driver {
   /// Adds the worst violators; false if there are none.
   bool admit_violators(Index n_active) {
     std::vector<std::pair<double, Index>> violators;
-    for_each_block(problem_, bounds_.exact().data(), static_cast<Index>(bounds_.exact().size()),
-                   [&](Index b, Index, Index c) {
+    for_each_block(problem_, bounds_.violators().data(),
+                   static_cast<Index>(bounds_.violators().size()), [&](Index b, Index, Index c) {
                      const Index first = c * problem_.outputs();
-                     const double pull = penalty_.pull(&bounds_.exact_gradients()[at_(first)], b);
+                     const double pull =
+                         penalty_.pull(&bounds_.violator_gradients()[at_(first)], b);
                      const double limit = penalty_.threshold(b);
                      if (pull > limit) violators.emplace_back(-(pull - limit), b);
                    });
