@@ -11,6 +11,7 @@ void bind_linear(py::module_& m);
 void bind_prox(py::module_& m);
 void bind_survival(py::module_& m);
 void bind_ot(py::module_& m);
+void bind_privacy(py::module_& m);
 
 // Kernels have no mutable globals, so the module asks for no GIL of its own. Untested on a
 // free-threaded interpreter.
@@ -24,4 +25,5 @@ PYBIND11_MODULE(TAUT_MODULE_NAME, m, py::mod_gil_not_used()) {
   bind_prox(m);
   bind_survival(m);
   bind_ot(m);
+  bind_privacy(m);
 }
