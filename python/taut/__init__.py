@@ -75,6 +75,7 @@ _SUBPACKAGES = frozenset(
         "ot",
         "penalties",
         "plotting",
+        "privacy",
         "prox",
         "screening",
         "survival",

@@ -332,3 +332,34 @@ def ot_route(
     max_iter: int = 100,
     n_threads: int = 1,
 ) -> dict[str, Any]: ...
+
+# privacy
+def privacy_chacha20_block(key: bytes, counter: int, nonce: bytes) -> bytes: ...
+def privacy_discrete_laplace(
+    key: bytes,
+    size: int,
+    s: int,
+    t: int,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> NDArray[np.int64]: ...
+def privacy_count_cells(
+    time: _Float,
+    event: _Flags,
+    group: _Codes,
+    grid: _Float,
+    n_groups: int = 1,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> NDArray[np.int64]: ...
+def privacy_curves(
+    noisy: _Float,
+    n_bins: int,
+    n_groups: int,
+    other: bool,
+    block: int,
+    n: float,
+    postprocess: str,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> tuple[_Float, _Float, _Float, _Float, _Float]: ...
+def privacy_isotonic(values: _Float) -> _Float: ...

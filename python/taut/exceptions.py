@@ -11,6 +11,8 @@ __all__ = [
     "DataConversionWarning",
     "NotFittedError",
     "OptionalDependencyError",
+    "PrivacyBudgetExceeded",
+    "PrivacyGuaranteeWarning",
 ]
 
 
@@ -48,3 +50,11 @@ class OptionalDependencyError(ImportError):
         self.feature = feature
         self.package = package
         self.extra = extra
+
+
+class PrivacyBudgetExceeded(RuntimeError):
+    """A release would cost more than what is left of a privacy budget; nothing was released."""
+
+
+class PrivacyGuaranteeWarning(UserWarning):
+    """A result is called private, or looks so, without the guarantee that its reader may expect."""
