@@ -19,6 +19,14 @@ constexpr Index k_history = 5;
 constexpr double k_most_length = 2.0;
 /// The support is solved to this share of the gap allowed before all of the working set is swept.
 constexpr double k_support_share = 0.5;
+/// A support of this share of the working set is not checked apart from it.
+constexpr double k_mostly = 0.75;
+/// Share of the gap allowed that a sweep gains at most if it may have been the last one.
+constexpr double k_near = 0.01;
+/// A gap of the working set above this many times that of its support comes from units at zero.
+constexpr double k_held_up = 10.0;
+/// Sweeps of a short round make less of extrapolation.
+constexpr double k_margin = 1.25;
 /// Rounds in which the gap of the support may fail to fall by a tenth.
 constexpr int k_most_stalls = 5;
 /// Relative ridge of the least-squares problem of an extrapolation.
@@ -42,7 +50,6 @@ BlockDescent::BlockDescent(const Problem& problem)
       root_[at_(i)] = std::sqrt(problem.Z.weights()[i]);
     }
   }
-  constant_.assign(at_(problem.outputs()), 0.0);
 }
 
 void BlockDescent::add(const Index* features, Index count) {
@@ -77,12 +84,31 @@ void BlockDescent::add(const Index* features, Index count) {
     }
     steps_.emplace_back(size, gram.data(), size);
   });
-  coef_.resize(features_.size() * at_(problem_.outputs()), 0.0);
+}
+
+void BlockDescent::Point::add(double share, const Point& other) {
+  linalg::axpy(share, other.coef.data(), coef.data(), static_cast<Index>(other.coef.size()));
+  linalg::axpy(share, other.residual.data(), residual.data(), static_cast<Index>(residual.size()));
+  linalg::axpy(share, other.constant.data(), constant.data(), static_cast<Index>(constant.size()));
+}
+
+void BlockDescent::load(const Iterate& at) {
+  const Index n = problem_.rows(), K = problem_.outputs();
+  now_.coef.resize(features_.size() * at_(K));
+  for (std::size_t c = 0; c < features_.size(); ++c) {
+    std::copy_n(&at.coef[at_(features_[c] * K)], K, &now_.coef[c * at_(K)]);
+  }
+  now_.residual = at.residual;
+  now_.constant.assign(at_(K), 0.0);
+  if (sparse_) return;
+  for (Index k = 0; k < K; ++k) {
+    for (Index i = 0; i < n; ++i) now_.residual[at_(k * n + i)] *= root_[at_(i)];
+  }
 }
 
 bool BlockDescent::is_zero(const Unit& u) const {
   const Index K = problem_.outputs();
-  const double* b = &coef_[at_(u.first * K)];
+  const double* b = &now_.coef[at_(u.first * K)];
   return std::all_of(b, b + u.size * K, [](double x) { return x == 0.0; });
 }
 
@@ -92,13 +118,13 @@ void BlockDescent::products(Index slot, Index count, double* out) const {
   if (!sparse_) {
     const double* columns = &columns_[at_(slot * n)];
     if (K == 1) {
-      linalg::dot_columns(residual_.data(), columns, n, n, count, out);
+      linalg::dot_columns(now_.residual.data(), columns, n, n, count, out);
     } else if (K >= k_many_outputs && count >= k_many_outputs) {
       std::fill_n(out, count * K, 0.0);
-      linalg::add_gemm_tn(K, count, n, residual_.data(), n, columns, n, out, K);
+      linalg::add_gemm_tn(K, count, n, now_.residual.data(), n, columns, n, out, K);
     } else {
       for (Index i = 0; i < count; ++i) {
-        linalg::dot_columns(columns + i * n, residual_.data(), n, n, K, out + i * K);
+        linalg::dot_columns(columns + i * n, now_.residual.data(), n, n, K, out + i * K);
       }
     }
     return;
@@ -108,18 +134,19 @@ void BlockDescent::products(Index slot, Index count, double* out) const {
     const Index j = features_[at_(slot + i)];
     for (Index k = 0; k < K; ++k) {
       const double raw =
-          packed_.weighted_dot(slot + i, problem_.Z.weights(), &residual_[at_(k * n)]);
-      out[i * K + k] = (raw + constant_[at_(k)] * problem_.Z.mean(j)) / problem_.Z.scale(j);
+          packed_.weighted_dot(slot + i, problem_.Z.weights(), &now_.residual[at_(k * n)]);
+      out[i * K + k] = (raw + now_.constant[at_(k)] * problem_.Z.mean(j)) / problem_.Z.scale(j);
     }
   }
 }
 
-void BlockDescent::move(Index slot, Index count, const double* change) {
+/// Takes the residual along when coefficients have changed.
+void BlockDescent::move(Point& point, Index slot, Index count, const double* change) const {
   const Index n = problem_.rows(), K = problem_.outputs();
   if (!sparse_) {
     const double* columns = &columns_[at_(slot * n)];
     for (Index k = 0; k < K; ++k) {
-      double* r = &residual_[at_(k * n)];
+      double* r = &point.residual[at_(k * n)];
       Index i = 0;
       for (; i + 4 <= count; i += 4) {
         const double a[4] = {-change[i * K + k], -change[(i + 1) * K + k], -change[(i + 2) * K + k],
@@ -138,8 +165,8 @@ void BlockDescent::move(Index slot, Index count, const double* change) {
     for (Index k = 0; k < K; ++k) {
       if (change[i * K + k] == 0.0) continue;
       const double raw = -change[i * K + k] / problem_.Z.scale(j);
-      packed_.axpy(slot + i, raw, &residual_[at_(k * n)]);
-      constant_[at_(k)] -= raw * problem_.Z.mean(j);
+      packed_.axpy(slot + i, raw, &point.residual[at_(k * n)]);
+      point.constant[at_(k)] -= raw * problem_.Z.mean(j);
     }
   }
 }
@@ -149,7 +176,7 @@ void BlockDescent::move(Index slot, Index count, const double* change) {
 bool BlockDescent::step(Index i, double* next) {
   const Unit& u = units_[at_(i)];
   const Index width = u.size * problem_.outputs();
-  double* b = &coef_[at_(u.first * problem_.outputs())];
+  double* b = &now_.coef[at_(u.first * problem_.outputs())];
   old_.assign(b, b + width);
   if (norms_) {
     penalty::BlockNorm norm;
@@ -179,7 +206,7 @@ void BlockDescent::sweep(const std::vector<Index>& units) {
     const Unit& u = units_[at_(i)];
     next_.resize(at_(u.size * K));
     products(u.first, u.size, next_.data());
-    if (step(i, next_.data())) move(u.first, u.size, next_.data());
+    if (step(i, next_.data())) move(now_, u.first, u.size, next_.data());
   }
 }
 
@@ -207,7 +234,7 @@ void BlockDescent::sweep_chunks(const std::vector<Index>& units) {
       place += u.size;
     }
     linalg::add_gemm_tn(m, m, n, chunk_.data(), n, chunk_.data(), n, gram_.data(), m);
-    linalg::add_gemm_tn(K, m, n, residual_.data(), n, chunk_.data(), n, next_.data(), K);
+    linalg::add_gemm_tn(K, m, n, now_.residual.data(), n, chunk_.data(), n, next_.data(), K);
     place = 0;
     bool any = false;
     for (std::size_t t = begin; t < end; ++t) {
@@ -226,7 +253,8 @@ void BlockDescent::sweep_chunks(const std::vector<Index>& units) {
       place += size;
     }
     if (any) {
-      linalg::add_gemm(n, K, m, -1.0, chunk_.data(), n, changes_.data(), m, residual_.data(), n);
+      linalg::add_gemm(n, K, m, -1.0, chunk_.data(), n, changes_.data(), m, now_.residual.data(),
+                       n);
     }
     begin = end;
   }
@@ -237,47 +265,40 @@ double BlockDescent::objective(const std::vector<Index>& units) const {
   const double* s = problem_.Z.weights();
   double loss = 0.0, penalty = 0.0;
   for (Index k = 0; k < K; ++k) {
-    const double* r = &residual_[at_(k * n)];
+    const double* r = &now_.residual[at_(k * n)];
     if (!sparse_) {
       loss += linalg::dot(r, r, n);
       continue;
     }
     for (Index i = 0; i < n; ++i) {
-      const double here = r[i] + constant_[at_(k)];
+      const double here = r[i] + now_.constant[at_(k)];
       loss += s[i] * here * here;
     }
   }
   for (Index i : units) {
     const Unit& u = units_[at_(i)];
-    if (!is_zero(u)) penalty += problem_.penalty.value(&coef_[at_(u.first * K)], u.block);
+    if (!is_zero(u)) penalty += problem_.penalty.value(&now_.coef[at_(u.first * K)], u.block);
   }
   return 0.5 * loss + penalty;
 }
 
-/// The residual from scratch, given that units outside of the list are zero.
-void BlockDescent::refresh_residual(const std::vector<Index>& units) {
-  const Index K = problem_.outputs();
-  residual_ = target_;
-  std::fill(constant_.begin(), constant_.end(), 0.0);
-  for (Index i : units) {
-    const Unit& u = units_[at_(i)];
-    if (is_zero(u)) continue;
-    move(u.first, u.size, &coef_[at_(u.first * K)]);
-  }
+void BlockDescent::go_if_lower(Point& candidate, const std::vector<Index>& units) {
+  const double before = objective(units);
+  std::swap(now_, candidate);
+  if (!(objective(units) < before)) std::swap(now_, candidate);
 }
 
-/// Replaces the coefficients of the units by the combination of the recent ones whose differences
-/// cancel best, if that lowers the objective.
+/// Tries the combination of the recent coefficients whose differences cancel best.
 void BlockDescent::extrapolate(const std::vector<Index>& units) {
-  const Index m = k_history, K = problem_.outputs();
+  const Index m = static_cast<Index>(history_.size()) - 1, K = problem_.outputs();
   std::vector<double> gram(at_(m * m), 0.0), weights(at_(m), 1.0);
   double trace = 0.0;
   for (Index a = 0; a < m; ++a) {
     for (Index b = 0; b <= a; ++b) {
       double total = 0.0;
-      for (std::size_t i = 0; i < history_[0].size(); ++i) {
-        total += (history_[at_(a + 1)][i] - history_[at_(a)][i]) *
-                 (history_[at_(b + 1)][i] - history_[at_(b)][i]);
+      for (std::size_t i = 0; i < now_.coef.size(); ++i) {
+        total += (history_[at_(a + 1)].coef[i] - history_[at_(a)].coef[i]) *
+                 (history_[at_(b + 1)].coef[i] - history_[at_(b)].coef[i]);
       }
       gram[at_(a + b * m)] = total;
       if (a == b) trace += total;
@@ -290,62 +311,62 @@ void BlockDescent::extrapolate(const std::vector<Index>& units) {
   const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
   if (!std::isfinite(1.0 / sum)) return;
 
-  const double before = objective(units);
-  const std::vector<double> coef = coef_, residual = residual_, constant = constant_;
-  std::size_t place = 0;
-  for (Index i : units) {
+  Point candidate{std::vector<double>(now_.coef.size(), 0.0),
+                  std::vector<double>(now_.residual.size(), 0.0),
+                  std::vector<double>(now_.constant.size(), 0.0)};
+  for (Index a = 0; a < m; ++a) candidate.add(weights[at_(a)] / sum, history_[at_(a + 1)]);
+  for (Index i : units) {  // back into the bounds
     const Unit& u = units_[at_(i)];
-    for (Index k = 0; k < u.size * K; ++k, ++place) {
-      double total = 0.0;
-      for (Index a = 0; a < m; ++a) total += weights[at_(a)] * history_[at_(a + 1)][place];
-      coef_[at_(u.first * K + k)] = total / sum;
-    }
-    problem_.penalty.prox(&coef_[at_(u.first * K)], 0.0, u.block);  // back into the bounds
+    const Index width = u.size * K;
+    double* b = &candidate.coef[at_(u.first * K)];
+    old_.assign(b, b + width);
+    problem_.penalty.prox(b, 0.0, u.block);
+    if (std::equal(b, b + width, old_.begin())) continue;
+    for (Index k = 0; k < width; ++k) old_[at_(k)] = b[k] - old_[at_(k)];
+    move(candidate, u.first, u.size, old_.data());
   }
-  refresh_residual(units);
-  if (objective(units) < before) return;
-  coef_ = coef;
-  residual_ = residual;
-  constant_ = constant;
+  go_if_lower(candidate, units);
 }
 
-/// Between the strengths at which blocks come and go a path of norms is smooth: goes on along the line
-/// through the last two solutions, if that lowers the objective.
+/// Between the strengths at which blocks come and go a path of norms is smooth: tries to go on along
+/// the line through the last two solutions.
 void BlockDescent::predict(const std::vector<Index>& units) {
   const Index K = problem_.outputs();
   const double alpha = problem_.penalty.alpha();
   if (!(former_alpha_ > 0.0) || alpha == latest_alpha_) return;
   const double length = (alpha - latest_alpha_) / (latest_alpha_ - former_alpha_);
   if (!(length > 0.0 && length < k_most_length)) return;
-  const double before = objective(units);
-  const std::vector<double> coef = coef_, residual = residual_, constant = constant_;
-  const auto nonzero = [](const double* b, Index width) {
-    return std::any_of(b, b + width, [](double x) { return x != 0.0; });
-  };
+  Point candidate = now_;
+  candidate.add(length, latest_);
+  candidate.add(-length, former_);
+  // Blocks that were or are zero stay where they are; others go back into the bounds.
   for (Index i : units) {
     const Unit& u = units_[at_(i)];
     const std::size_t first = at_(u.first * K);
     const Index width = u.size * K;
-    if (first + at_(width) > former_.size() || !nonzero(&former_[first], width)) continue;
-    if (is_zero(u)) continue;
-    for (std::size_t k = first; k < first + at_(width); ++k) {
-      coef_[k] += length * (latest_[k] - former_[k]);
+    double* b = &candidate.coef[first];
+    const bool was_there = first + at_(width) <= former_.coef.size() &&
+                           std::any_of(&former_.coef[first], &former_.coef[first] + width,
+                                       [](double x) { return x != 0.0; });
+    old_.assign(b, b + width);
+    if (was_there && !is_zero(u)) {
+      problem_.penalty.prox(b, 0.0, u.block);
+    } else {
+      std::copy_n(&now_.coef[first], width, b);
     }
-    problem_.penalty.prox(&coef_[first], 0.0, u.block);
+    if (std::equal(b, b + width, old_.begin())) continue;
+    for (Index k = 0; k < width; ++k) old_[at_(k)] = b[k] - old_[at_(k)];
+    move(candidate, u.first, u.size, old_.data());
   }
-  refresh_residual(units);
-  if (objective(units) < before) return;
-  coef_ = coef;
-  residual_ = residual;
-  constant_ = constant;
+  go_if_lower(candidate, units);
 }
 
 /// Duality gap of the problem restricted to the units, or without a dual the subdifferential distance.
 double BlockDescent::gap(const std::vector<Index>& units) {
-  const Index n = problem_.rows(), K = problem_.outputs();
+  const Index K = problem_.outputs();
+  checked_ = units;
   listed_.clear();
   rows_.clear();
-  grad_.clear();
   Index run = 0, run_size = 0;
   std::size_t run_place = 0;
   for (Index i : units) {
@@ -354,7 +375,8 @@ double BlockDescent::gap(const std::vector<Index>& units) {
       listed_.push_back(features_[at_(slot)]);
     }
     const std::size_t place = rows_.size();
-    rows_.insert(rows_.end(), &coef_[at_(u.first * K)], &coef_[0] + (u.first + u.size) * K);
+    const auto b = now_.coef.begin() + u.first * K;
+    rows_.insert(rows_.end(), b, b + u.size * K);
     grad_.resize(rows_.size());
     // Neighbours in one product.
     if (run_size > 0 && run + run_size == u.first) {
@@ -367,101 +389,124 @@ double BlockDescent::gap(const std::vector<Index>& units) {
     }
   }
   if (run_size > 0) products(run, run_size, &grad_[run_place]);
+  grad_.resize(rows_.size());
   for (double& g : grad_) g = -g;
+  return gap_of_listed(objective(units));
+}
+
+/// The same for the units of the last gap() that are not zero, without another product.
+double BlockDescent::gap_of_support() {
+  const Index K = problem_.outputs();
+  Index from = 0, to = 0;
+  for (Index i : checked_) {
+    const Unit& u = units_[at_(i)];
+    if (!is_zero(u)) {
+      std::copy_n(listed_.begin() + from, u.size, listed_.begin() + to);
+      std::copy_n(rows_.begin() + from * K, u.size * K, rows_.begin() + to * K);
+      std::copy_n(grad_.begin() + from * K, u.size * K, grad_.begin() + to * K);
+      to += u.size;
+    }
+    from += u.size;
+  }
+  listed_.resize(at_(to));
+  rows_.resize(at_(to * K));
+  grad_.resize(at_(to * K));
+  return gap_of_listed(objective(checked_));
+}
+
+double BlockDescent::gap_of_listed(double primal) {
+  const Index n = problem_.rows(), K = problem_.outputs();
+  const Index count = static_cast<Index>(listed_.size());
   if (!problem_.penalty.has_dual()) {
     double worst = 0.0;
-    Index place = 0;
-    for (Index i : units) {
-      const Unit& u = units_[at_(i)];
-      worst = std::max(worst, problem_.penalty.subdiff_distance(&rows_[at_(place)],
-                                                                &grad_[at_(place)], u.block));
-      place += u.size * K;
-    }
+    for_each_block(problem_, listed_.data(), count, [&](Index block, Index, Index c) {
+      worst = std::max(
+          worst, problem_.penalty.subdiff_distance(&rows_[at_(c * K)], &grad_[at_(c * K)], block));
+    });
     return worst;
   }
-  const double primal = objective(units);
   scratch_.resize(at_(n * K));
   for (Index k = 0; k < K; ++k) {
     for (Index i = 0; i < n; ++i) {
-      const double r = residual_[at_(k * n + i)];
+      const double r = now_.residual[at_(k * n + i)];
       // A row without weight counts for nothing, whatever its residual.
       scratch_[at_(k * n + i)] =
-          sparse_ ? r + constant_[at_(k)] : (root_[at_(i)] > 0.0 ? r / root_[at_(i)] : 0.0);
+          sparse_ ? r + now_.constant[at_(k)] : (root_[at_(i)] > 0.0 ? r / root_[at_(i)] : 0.0);
     }
   }
-  return duality_gap(problem_, scratch_.data(), listed_.data(), static_cast<Index>(listed_.size()),
-                     rows_.data(), grad_.data(), primal);
+  return duality_gap(problem_, scratch_.data(), listed_.data(), count, rows_.data(), grad_.data(),
+                     primal);
+}
+
+/// Some sweeps, then an extrapolation from them.
+void BlockDescent::accelerate(const std::vector<Index>& units, Index sweeps, Monitor& monitor) {
+  history_.assign(1, now_);
+  for (Index t = 0; t < sweeps; ++t) {
+    sweep(units);
+    history_.push_back(now_);
+    monitor.poll({});
+  }
+  extrapolate(units);
 }
 
 InnerReport BlockDescent::solve(Iterate& at, double target, Index max_iter, Monitor& monitor) {
   InnerReport report;
   const Index K = problem_.outputs();
-  std::vector<Index> all(units_.size()), support;
+  std::vector<Index> all(units_.size());
   std::iota(all.begin(), all.end(), Index{0});
-  for (std::size_t c = 0; c < features_.size(); ++c) {
-    std::copy_n(&at.coef[at_(features_[c] * K)], K, &coef_[c * at_(K)]);
-  }
-  const auto weigh = [&](std::vector<double>& r) {
-    for (Index k = 0; k < (sparse_ ? 0 : K); ++k) {
-      for (Index i = 0; i < problem_.rows(); ++i) r[at_(k * problem_.rows() + i)] *= root_[at_(i)];
-    }
-  };
-  if (target_.empty()) {
-    Iterate zero = Iterate::zero(problem_);
-    target_ = std::move(zero.residual);
-    weigh(target_);
-  }
-  residual_ = at.residual;
-  weigh(residual_);
-  std::fill(constant_.begin(), constant_.end(), 0.0);
-
-  const auto record = [&] {
-    std::vector<double> now;
-    for (Index i : support) {
-      const Unit& u = units_[at_(i)];
-      const double* b = &coef_[at_(u.first * K)];
-      now.insert(now.end(), b, b + u.size * K);
-    }
-    history_.push_back(std::move(now));
-  };
+  load(at);
   predict(all);
-  while (true) {
+  while (!report.converged) {
+    const double before = objective(all);
     sweep(all);
     ++report.iterations;
-    support.clear();
+    support_.clear();
     for (Index i : all) {
-      if (!is_zero(units_[at_(i)])) support.push_back(i);
+      if (!is_zero(units_[at_(i)])) support_.push_back(i);
     }
-    double least = std::numeric_limits<double>::infinity();
+    const bool mostly = static_cast<double>(support_.size()) >= k_mostly * double(all.size());
+    // A sweep that gains much of what is allowed in all is hardly the last one.
+    bool check = !problem_.penalty.has_dual() || before - objective(all) <= k_near * target;
+    double whole = -1.0;  // the gap of all units, or negative where it is not known
+    double least = std::numeric_limits<double>::infinity();  // gap of the support so far
+    Index sweeps = k_history;
     for (int stalls = 0;
-         !support.empty() && stalls < k_most_stalls && report.iterations < max_iter;) {
-      const double now = gap(support);
-      if (now <= k_support_share * target) break;
-      stalls = now < 0.9 * least ? 0 : stalls + 1;
-      least = std::min(least, now);
-      history_.clear();
-      record();
-      for (Index t = 0; t < k_history; ++t) {
-        sweep(support);
-        record();
-        monitor.poll({});
+         !support_.empty() && stalls < k_most_stalls && report.iterations < max_iter;) {
+      if (check) {
+        if (mostly) whole = gap(all);
+        if (whole >= 0.0 && whole <= target) break;
+        const double now = whole >= 0.0 ? gap_of_support() : gap(support_);
+        const double goal = whole >= 0.0 ? target : k_support_share * target;
+        // Done here, or held up by units that are not in the support.
+        if (now <= k_support_share * target || whole > k_held_up * now) break;
+        if (std::isfinite(least) && sweeps == k_history) {
+          pace_ = std::max(0.0, std::log(least / now) / k_history);
+        }
+        stalls = now < 0.9 * least ? 0 : stalls + 1;
+        least = std::min(least, now);
+        // No more sweeps than it takes at the pace of the last full round.
+        const double needed = k_margin * std::log(now / goal);
+        sweeps = needed < k_history * pace_ ? std::max<Index>(1, Index(std::ceil(needed / pace_)))
+                                            : k_history;
       }
-      report.iterations += k_history;
-      extrapolate(support);
+      check = true;
+      accelerate(support_, sweeps, monitor);
+      whole = -1.0;
+      report.iterations += sweeps;
     }
-    report.gap = gap(all);
+    report.gap = whole >= 0.0 ? whole : gap(all);
     report.converged = report.gap <= target;
-    if (report.converged || report.iterations >= max_iter) break;
+    if (report.iterations >= max_iter) break;
     monitor.poll({});
   }
   if (problem_.penalty.alpha() != latest_alpha_) {
-    former_.swap(latest_);
+    std::swap(former_, latest_);
     former_alpha_ = latest_alpha_;
     latest_alpha_ = problem_.penalty.alpha();
   }
-  latest_ = coef_;
+  latest_ = now_;
   for (std::size_t c = 0; c < features_.size(); ++c) {
-    std::copy_n(&coef_[c * at_(K)], K, &at.coef[at_(features_[c] * K)]);
+    std::copy_n(&now_.coef[c * at_(K)], K, &at.coef[at_(features_[c] * K)]);
   }
   refresh(problem_, at, features_.data(), static_cast<Index>(features_.size()));
   return report;

@@ -31,16 +31,29 @@ class BlockDescent final : public InnerSolver {
     Index size;   ///< features
   };
 
+  /// Coefficients and the residual that belongs to them, which is linear in them.
+  struct Point {
+    std::vector<double> coef;      ///< K per slot
+    std::vector<double> residual;  ///< n x K, without its constant part
+    std::vector<double> constant;  ///< K: true residual = residual + constant
+
+    void add(double share, const Point& other);
+  };
+
+  void load(const Iterate& at);
   void products(Index slot, Index count, double* out) const;
-  void move(Index slot, Index count, const double* change);
+  void move(Point& point, Index slot, Index count, const double* change) const;
   bool step(Index i, double* next);
   void sweep(const std::vector<Index>& units);
   void sweep_chunks(const std::vector<Index>& units);
   double gap(const std::vector<Index>& units);
+  double gap_of_listed(double primal);
+  double gap_of_support();
   double objective(const std::vector<Index>& units) const;
+  void accelerate(const std::vector<Index>& units, Index sweeps, Monitor& monitor);
   void extrapolate(const std::vector<Index>& units);
   void predict(const std::vector<Index>& units);
-  void refresh_residual(const std::vector<Index>& units);
+  void go_if_lower(Point& candidate, const std::vector<Index>& units);
   bool is_zero(const Unit& u) const;
 
   const Problem& problem_;
@@ -52,17 +65,16 @@ class BlockDescent final : public InnerSolver {
   std::vector<Index> features_;
   std::vector<Unit> units_;
   std::vector<BlockStep> steps_;
-  std::vector<double> coef_;                  ///< K per slot
-  std::vector<double> target_;                ///< n x K: the residual at zero coefficients
-  std::vector<double> residual_;              ///< n x K, without its constant part
-  std::vector<double> constant_;              ///< K: true residual = residual_ + constant_
-  std::vector<std::vector<double>> history_;  ///< coefficients of the support after recent sweeps
-  /// The last two strengths and their solutions, K per slot that there was.
+  Point now_;
+  std::vector<Point> history_;  ///< after recent sweeps
+  double pace_ = 0.0;           ///< fall of the logarithm of the gap by sweep
+  /// The last two strengths and their solutions, with the slots that there were.
   double latest_alpha_ = 0.0, former_alpha_ = 0.0;
-  std::vector<double> latest_, former_;
+  Point latest_, former_;
   std::vector<double> old_, next_, scratch_, chunk_, gram_, changes_;
-  std::vector<Index> listed_;
-  std::vector<double> rows_, grad_;
+  std::vector<Index> support_;           ///< units that are not zero
+  std::vector<Index> checked_, listed_;  ///< units and features of the last gap(),
+  std::vector<double> rows_, grad_;      ///< their coefficients and gradients
 };
 
 }  // namespace taut::solver
