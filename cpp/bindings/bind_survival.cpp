@@ -3,12 +3,14 @@
 #include <pybind11/pybind11.h>
 
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "linear_factories.hpp"
 #include "monitor.hpp"
+#include "options.hpp"
 #include "taut/core/parallel.hpp"
 #include "taut/survival/bootstrap.hpp"
 #include "taut/survival/concordance.hpp"
@@ -47,21 +49,19 @@ py::array_t<Index> own(const std::vector<Index>& values) {
 }
 
 Estimator estimator_of(const std::string& name) {
-  if (name == "km") return Estimator::kaplan_meier;
-  if (name == "nelson-aalen") return Estimator::nelson_aalen;
-  if (name == "fleming-harrington") return Estimator::fleming_harrington;
-  throw py::value_error("estimator must be 'km', 'nelson-aalen' or 'fleming-harrington', got '" +
-                        name + "'.");
+  return one_of<Estimator>(name, "estimator",
+                           {{"km", Estimator::kaplan_meier},
+                            {"nelson-aalen", Estimator::nelson_aalen},
+                            {"fleming-harrington", Estimator::fleming_harrington}});
 }
 
 LimitType limits_of(const std::string& name) {
-  if (name == "plain") return LimitType::plain;
-  if (name == "log") return LimitType::log;
-  if (name == "log-log") return LimitType::log_log;
-  if (name == "logit") return LimitType::logit;
-  if (name == "arcsin") return LimitType::arcsin;
-  throw py::value_error("conf_type must be 'plain', 'log', 'log-log', 'logit' or 'arcsin', got '" +
-                        name + "'.");
+  return one_of<LimitType>(name, "conf_type",
+                           {{"plain", LimitType::plain},
+                            {"log", LimitType::log},
+                            {"log-log", LimitType::log_log},
+                            {"logit", LimitType::logit},
+                            {"arcsin", LimitType::arcsin}});
 }
 
 Records records_of(const py::object& time, const py::object& event, const py::object& entry,
@@ -307,21 +307,13 @@ survival::TestSpec test_of(const std::string& name, double rho, double gamma) {
   survival::TestSpec spec;
   spec.rho = rho;
   spec.gamma = gamma;
-  if (name == "logrank") {
-    spec.weight = TestWeight::logrank;
-  } else if (name == "gehan") {
-    spec.weight = TestWeight::gehan;
-  } else if (name == "tarone-ware") {
-    spec.weight = TestWeight::tarone_ware;
-  } else if (name == "peto") {
-    spec.weight = TestWeight::peto;
-  } else if (name == "modified-peto") {
-    spec.weight = TestWeight::modified_peto;
-  } else if (name == "fleming-harrington") {
-    spec.weight = TestWeight::fleming_harrington;
-  } else {
-    throw py::value_error("unknown weights '" + name + "'.");
-  }
+  spec.weight = one_of<TestWeight>(name, "weights",
+                                   {{"logrank", TestWeight::logrank},
+                                    {"gehan", TestWeight::gehan},
+                                    {"tarone-ware", TestWeight::tarone_ware},
+                                    {"peto", TestWeight::peto},
+                                    {"modified-peto", TestWeight::modified_peto},
+                                    {"fleming-harrington", TestWeight::fleming_harrington}});
   return spec;
 }
 
@@ -383,19 +375,12 @@ py::dict concordance(const py::object& time, const py::object& event, const py::
   const VecView<double> x = vec_view<double>(score, "score", records.n);
   survival::ConcordanceSpec spec;
   using survival::PairWeight;
-  if (time_weight == "n") {
-    spec.weight = PairWeight::n;
-  } else if (time_weight == "S") {
-    spec.weight = PairWeight::S;
-  } else if (time_weight == "S/G") {
-    spec.weight = PairWeight::S_G;
-  } else if (time_weight == "n/G2") {
-    spec.weight = PairWeight::n_G2;
-  } else if (time_weight == "I") {
-    spec.weight = PairWeight::I;
-  } else {
-    throw py::value_error("unknown time_weight '" + time_weight + "'.");
-  }
+  spec.weight = one_of<PairWeight>(time_weight, "time_weight",
+                                   {{"n", PairWeight::n},
+                                    {"S", PairWeight::S},
+                                    {"S/G", PairWeight::S_G},
+                                    {"n/G2", PairWeight::n_G2},
+                                    {"I", PairWeight::I}});
   spec.truncate = !tau.is_none();
   if (spec.truncate) spec.tau = tau.cast<double>();
   spec.left_limit = left_limit;
@@ -438,11 +423,9 @@ CoxInput cox_input(const py::dict& data) {
   in.X = row_major_view<double>(get("X"), "X");
   detail::require_size(in.X.rows, in.records.n, "X");
   in.offset = optional_vec_view<double>(get("offset"), "offset", in.records.n).data;
-  const auto ties = get("ties").cast<std::string>();
-  if (ties != "efron" && ties != "breslow") {
-    throw py::value_error("ties must be 'efron' or 'breslow', got '" + ties + "'.");
-  }
-  in.ties = ties == "efron" ? survival::Ties::efron : survival::Ties::breslow;
+  in.ties = one_of<survival::Ties>(
+      get("ties").cast<std::string>(), "ties",
+      {{"efron", survival::Ties::efron}, {"breslow", survival::Ties::breslow}});
   in.ulps = data.contains("ulps") ? get("ulps").cast<int>() : 4;
   in.n_threads = data.contains("n_threads") ? get("n_threads").cast<int>() : 1;
   return in;
@@ -581,6 +564,11 @@ py::tuple bootstrap(const py::object& time, const py::object& out_row, const py:
                         shaped(std::move(m), spec.n_tau));
 }
 
+double total_weight(const Records& records) {
+  if (!records.weight) return static_cast<double>(records.n);
+  return std::accumulate(records.weight, records.weight + records.n, 0.0);
+}
+
 /// Elastic-net path of the Cox model; X as it is to be penalised.
 py::dict coxnet_path(const py::object& X, const py::object& time, const py::object& event,
                      const py::object& weight, const py::object& stratum, Index n_strata,
@@ -592,12 +580,7 @@ py::dict coxnet_path(const py::object& X, const py::object& time, const py::obje
   const Records records = records_of(time, event, py::none(), weight, stratum, n_strata);
   detail::require_size(design->rows(), records.n, "X");
   const std::vector<double> weights = normalised_weights(weight, records.n);
-  double total = static_cast<double>(records.n);
-  if (records.weight) {
-    total = 0.0;
-    for (Index i = 0; i < records.n; ++i) total += records.weight[i];
-  }
-  const survival::CoxLoss loss(records, weights.data(), total, ulps);
+  const survival::CoxLoss loss(records, weights.data(), total_weight(records), ulps);
   const py::object none = py::none();
   const PenaltySpec spec{design->cols(), 1, penalty_factor, none, none, none, l1_ratio, 3.0, 0.5};
   const std::unique_ptr<penalty::Penalty> pen = make_penalty("elastic_net", spec);
@@ -642,12 +625,7 @@ py::tuple cox_loss(const py::object& eta, const py::object& time, const py::obje
                    const py::object& weight, const py::object& stratum, Index n_strata, int ulps) {
   const Records records = records_of(time, event, py::none(), weight, stratum, n_strata);
   const std::vector<double> weights = normalised_weights(weight, records.n);
-  double total = static_cast<double>(records.n);
-  if (records.weight) {
-    total = 0.0;
-    for (Index i = 0; i < records.n; ++i) total += records.weight[i];
-  }
-  const survival::CoxLoss loss(records, weights.data(), total, ulps);
+  const survival::CoxLoss loss(records, weights.data(), total_weight(records), ulps);
   const VecView<double> x = vec_view<double>(eta, "eta", records.n);
   std::vector<double> r(static_cast<std::size_t>(records.n));
   const double value = loss.evaluate(x.data, r.data());

@@ -10,6 +10,7 @@ void bind_core(py::module_& m);
 void bind_linear(py::module_& m);
 void bind_prox(py::module_& m);
 void bind_survival(py::module_& m);
+void bind_beran(py::module_& m);
 void bind_ot(py::module_& m);
 void bind_privacy(py::module_& m);
 
@@ -24,6 +25,7 @@ PYBIND11_MODULE(TAUT_MODULE_NAME, m, py::mod_gil_not_used()) {
   bind_linear(m);
   bind_prox(m);
   bind_survival(m);
+  bind_beran(m);
   bind_ot(m);
   bind_privacy(m);
 }

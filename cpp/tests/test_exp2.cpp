@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "taut/linalg/exp2.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <vector>
 
-#include "taut/ot/exp2.hpp"
-
 using taut::Index;
-using taut::ot::Exp2;
-using taut::ot::exp2_tile;
+using taut::linalg::Exp2;
+using taut::linalg::exp2_tile;
 
 TEST_CASE("powers of two have the stated relative error") {
   double worst = 0.0;
@@ -52,5 +52,16 @@ TEST_CASE("a tile of any length is the exponentials one by one") {
   for (const Index n : {0, 1, 3, 4, 15, 16, 17, 31, 32, 33, 100, 1024}) {
     check_tile<double>(n, 1e-14);
     check_tile<float>(n, 4e-6);
+  }
+}
+
+TEST_CASE("packs are the same numbers") {
+  constexpr int width = taut::linalg::k_pack, last = 2 * width - 1;
+  taut::linalg::Pack x[2], y[2];
+  for (int k = 0; k <= last; ++k) x[k / width][k % width] = -3.7 * k - (k == last ? 1e4 : 0.0);
+  taut::linalg::exp2_packs<2>(x, y);
+  for (int k = 0; k <= last; ++k) {
+    const double expected = std::exp2(k == last ? -1000.0 : -3.7 * k);
+    CHECK(std::abs(y[k / width][k % width] / expected - 1.0) < 5e-16);
   }
 }

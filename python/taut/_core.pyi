@@ -246,6 +246,30 @@ def cox_loss(
     n_strata: int,
     ulps: int = 4,
 ) -> tuple[float, _Float, float]: ...
+def beran_at(
+    records: tuple[_Float, _Float, _Flags],
+    points: tuple[_Float, _Float, NDArray[np.intp]],
+    kernel: str,
+    stop: NDArray[np.intp],
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> _Float: ...
+def beran_curves(
+    records: tuple[_Float, _Float, _Flags],
+    points: tuple[_Float, _Float, NDArray[np.intp]],
+    kernel: str,
+    stop: NDArray[np.intp],
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> _Float: ...
+def beran_errors(
+    records: tuple[_Float, _Float, _Flags],
+    points: tuple[_Float, _Float, NDArray[np.intp]],
+    kernel: str,
+    truth: tuple[_Float, NDArray[np.intp], _Flags, NDArray[np.intp]],
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> tuple[_Float, _Float]: ...
 
 # ot
 _Cost: TypeAlias = NDArray[Any] | tuple[NDArray[Any], NDArray[Any]]

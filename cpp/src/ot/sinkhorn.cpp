@@ -6,11 +6,14 @@
 #include <utility>
 
 #include "taut/core/parallel.hpp"
+#include "taut/linalg/exp2.hpp"
 #include "taut/linalg/vexp.hpp"
-#include "taut/ot/exp2.hpp"
 
 namespace taut::ot {
 namespace {
+
+using linalg::Exp2;
+using linalg::exp2_tile;
 
 constexpr double k_log2e = 1.44269504088896340736;
 constexpr double k_ln2 = 0.693147180559945309417;

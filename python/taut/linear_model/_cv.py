@@ -130,7 +130,7 @@ class CrossValidatedPath(PenalizedModel):
         problem = self._problem(X, y, sample_weight, offset, penalties[0])
         problems = [problem.with_penalty(penalty) for penalty in penalties]
         scoring = check_scoring(problem.datafit, self.scoring)
-        folds = make_folds(problem, self.cv, self.random_state, split_params)
+        folds = self._folds(problem, split_params)
         if self.rule == "1se" and len(folds) < 2:
             raise ValueError("rule='1se' needs at least 2 folds, got 1; use rule='min'.")
         workers = n_threads(self.n_jobs)
@@ -151,6 +151,10 @@ class CrossValidatedPath(PenalizedModel):
         )
         self._publish(best)
         return self
+
+    def _folds(self, problem: Problem, split_params: dict[str, Any]) -> list[Fold]:
+        """Return which rows each fold fits and scores, and how they count."""
+        return make_folds(problem, self.cv, self.random_state, split_params)
 
     def _variants(self) -> list[dict[str, Any]]:
         """Return the values of the tuned parameters to try, each with fits of its own."""

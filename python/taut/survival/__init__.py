@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 from taut.survival._bootstrap import BootstrapCurve, bootstrap_curve
+from taut.survival._censored_lasso import CensoredLasso, CensoredLassoCV
+from taut.survival._censoring import CensoringCurve, censoring_weights
+from taut.survival._conditional import ConditionalKaplanMeier
 from taut.survival._cox import CoxPH, ProportionalHazardsResult
 from taut.survival._coxnet import CoxNet, CoxNetCV
 from taut.survival._curve import (
@@ -20,23 +23,27 @@ from taut.survival._logrank import (
     logrank_test,
     pairwise_logrank_test,
 )
+from taut.survival._risk import KaplanMeierRiskRegressor
 from taut.survival._scores import (
-    CensoringCurve,
     Concordance,
     DynamicAUC,
     brier_score,
-    censoring_weights,
     concordance_index,
     cumulative_dynamic_auc,
     integrated_brier_score,
 )
 from taut.survival._surv import Surv
 from taut.survival._table import EventTable
+from taut.survival._weights import CensoringWeights
 
 __all__ = [
     "BootstrapCurve",
+    "CensoredLasso",
+    "CensoredLassoCV",
     "CensoringCurve",
+    "CensoringWeights",
     "Concordance",
+    "ConditionalKaplanMeier",
     "ConfidenceBand",
     "CoxNet",
     "CoxNetCV",
@@ -44,6 +51,7 @@ __all__ = [
     "DynamicAUC",
     "EventTable",
     "KaplanMeier",
+    "KaplanMeierRiskRegressor",
     "LogRankResult",
     "NelsonAalen",
     "PairwiseResult",

@@ -162,13 +162,16 @@ def _fields(array: NDArray[np.void]) -> tuple[Any, Any, Any]:
 
 
 def _vector(values: Any, name: str) -> Float64:
+    given = np.asarray(values)
+    if given.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} must hold real numbers.")
     try:
-        array = np.ascontiguousarray(values, dtype=np.float64)
+        array = given.astype(np.float64, copy=False)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} must hold numbers, got {np.asarray(values).dtype}.") from None
-    if array.ndim != 1 or np.ndim(values) != 1:
-        raise ValueError(f"{name} must be one-dimensional, got shape {np.shape(values)}.")
-    return array
+        raise ValueError(f"{name} must hold numbers, got {given.dtype}.") from None
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional, got shape {array.shape}.")
+    return np.ascontiguousarray(array)
 
 
 def _events(values: Any) -> NDArray[np.uint8]:
@@ -288,6 +291,34 @@ def snap(y: Censored, tie_tol: Any) -> Censored:
         return cuts[np.searchsorted(cuts, times, side="right") - 1]
 
     return Censored(moved(y.time), y.event, None if y.entry is None else moved(y.entry))
+
+
+def distinct_times(times: Float64, tie_tol: Any) -> tuple[NDArray[np.intp], Float64]:
+    """Number of the distinct time of each record, and those times: the first of each chain.
+
+    Neighbours at most :data:`ULPS` units in the last place apart are one time, unless ``tie_tol``
+    asks for another rule; that of R must have been applied by :func:`snap`.
+    """
+    values, inverse = np.unique(times + 0.0, return_inverse=True)
+    bits = values.view(np.int64)
+    keys = np.where(bits < 0, np.iinfo(np.int64).min - bits, bits)  # in the order of the values
+    starts = np.concatenate([[True], np.diff(keys) > tie_ulps(tie_tol)])
+    return (np.cumsum(starts) - 1)[inverse], values[starts]
+
+
+def times_passed(
+    distinct: Float64, times: Float64, tie_tol: Any, *, left_limit: bool
+) -> NDArray[np.intp]:
+    """How many of the distinct times lie at or before each time; with the left limit, before it.
+
+    A time that lies as little above a distinct one as :func:`distinct_times` forgives is that one.
+    """
+    passed = np.searchsorted(distinct, times, side="right")
+    if left_limit and distinct.size:
+        near = distinct[np.maximum(passed - 1, 0)]
+        tied = (passed > 0) & (times - near <= tie_ulps(tie_tol) * np.spacing(np.abs(near)))
+        passed = passed - tied
+    return np.asarray(passed, dtype=np.intp)
 
 
 def check_level(level: Any, name: str = "conf_level") -> float:

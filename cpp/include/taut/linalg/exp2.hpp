@@ -11,9 +11,9 @@
 #include "taut/core/types.hpp"
 
 /// 2^x for kernels that sum millions of them: one polynomial, no table, no call, no test for special
-/// values. Potentials are kept in units of log2, so that no multiplication by log2(e) is needed and
+/// values. Exponents are kept in units of log2, so that no multiplication by log2(e) is needed and
 /// the reduction x = n + r, |r| <= 1/2, is exact.
-namespace taut::ot {
+namespace taut::linalg {
 
 namespace detail {
 
@@ -227,6 +227,32 @@ inline double exp2_tile<float>(const float* __restrict c, const float* __restric
   return sum;
 }
 
+/// The doubles of one register, with + - * /.
+using Pack = __m256d;
+
+#else
+
+typedef double Pack __attribute__((vector_size(16)));
+
+namespace detail {
+
+template <int Width>
+[[gnu::always_inline]] inline void exp2_lanes(Pack* x, Pack* y) {
+  for (int w = 0; w < Width; ++w) {
+    for (int k = 0; k < 2; ++k) y[w][k] = Exp2<double>::eval(x[w][k]);
+  }
+}
+
+}  // namespace detail
+
 #endif
 
-}  // namespace taut::ot
+constexpr int k_pack = static_cast<int>(sizeof(Pack) / sizeof(double));
+
+/// y = 2^x for `Width` packs; x is used up.
+template <int Width>
+[[gnu::always_inline]] inline void exp2_packs(Pack* x, Pack* y) {
+  detail::exp2_lanes<Width>(x, y);
+}
+
+}  // namespace taut::linalg
