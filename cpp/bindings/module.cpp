@@ -13,6 +13,7 @@ void bind_survival(py::module_& m);
 void bind_beran(py::module_& m);
 void bind_ot(py::module_& m);
 void bind_privacy(py::module_& m);
+void bind_graph(py::module_& m);
 
 // Kernels have no mutable globals, so the module asks for no GIL of its own. Untested on a
 // free-threaded interpreter.
@@ -28,4 +29,5 @@ PYBIND11_MODULE(TAUT_MODULE_NAME, m, py::mod_gil_not_used()) {
   bind_beran(m);
   bind_ot(m);
   bind_privacy(m);
+  bind_graph(m);
 }

@@ -74,3 +74,77 @@ TEST_CASE("gemv: alpha A x is added to y, with a leading dimension") {
     }
   }
 }
+
+namespace {
+
+template <class T>
+void check_packed(double tolerance) {
+  Random random(4);
+  PackedLeft<T> left;  // used again and again, as in an iteration
+  for (Index m : {1, 4, 9, 12, 13, 50, 100}) {
+    for (Index k : {1, 3, 40, 256, 300}) {
+      for (Index n : {1, 2, 3, 4, 11}) {
+        for (bool transposed : {false, true}) {
+          const Index rows = PackedLeft<T>::padded_rows(m);
+          CHECK(rows >= m);
+          CHECK(rows < m + PackedLeft<T>::granule);
+          const Index lda = (transposed ? k : m) + 1, ldb = k + 2, ldc = rows + 3;
+          const auto cast = [](const std::vector<double>& x) {
+            return std::vector<T>(x.begin(), x.end());
+          };
+          const std::vector<T> a = cast(random.normals(lda * (transposed ? m : k)));
+          const std::vector<T> b = cast(random.normals(ldb * n));
+          const std::vector<T> base = cast(random.normals(ldc * n));
+          left.pack(m, k, a.data(), lda, transposed);
+          const Index hole = m > 2 ? 2 : 0;  // rows of A that are taken out
+          left.clear_rows(hole, hole + (m > 2 ? 1 : 0));
+          std::vector<T> fresh(at(ldc * n), T(5)), added = base;
+          left.multiply(T(-2), n, b.data(), ldb, nullptr, 0, fresh.data(), ldc);
+          left.multiply(T(-2), n, b.data(), ldb, added.data(), ldc, added.data(), ldc);
+          double worst = 0.0;
+          bool rest = true;
+          for (Index j = 0; j < n; ++j) {
+            for (Index i = 0; i < ldc; ++i) {
+              const std::size_t t = at(j * ldc + i);
+              double sum = 0.0;
+              for (Index r = 0; i < m && r < k && !(m > 2 && i == hole); ++r) {
+                const T entry = a[at(transposed ? i * lda + r : r * lda + i)];
+                sum -= 2.0 * static_cast<double>(entry) * static_cast<double>(b[at(j * ldb + r)]);
+              }
+              if (i < rows) {
+                worst = std::max(worst, std::abs(static_cast<double>(fresh[t]) - sum));
+                worst = std::max(worst, std::abs(static_cast<double>(added[t]) -
+                                                 static_cast<double>(base[t]) - sum));
+              } else {
+                rest = rest && fresh[t] == T(5) && added[t] == base[t];
+              }
+            }
+          }
+          CHECK(worst < tolerance);
+          CHECK(rest);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("packed left factor: base + alpha A B, padded rows as in the base, the rest untouched") {
+  check_packed<double>(1e-12);
+  check_packed<float>(2e-3);
+}
+
+TEST_CASE("packed left factor: a column has the same bits whatever is computed with it") {
+  Random random(5);
+  const Index m = 37, k = 50, n = 13, rows = PackedLeft<double>::padded_rows(m);
+  const auto a = random.normals(m * k), b = random.normals(k * n);
+  PackedLeft<double> left;
+  left.pack(m, k, a.data(), m);
+  std::vector<double> all(at(rows * n)), one(at(rows * n));
+  left.multiply(1.0, n, b.data(), k, nullptr, 0, all.data(), rows);
+  for (Index j = 0; j < n; ++j) {
+    left.multiply(1.0, 1, b.data() + j * k, k, nullptr, 0, one.data() + j * rows, rows);
+  }
+  CHECK(all == one);
+}

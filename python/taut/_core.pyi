@@ -387,3 +387,38 @@ def privacy_curves(
     callback: Callable[[ProgressInfo], object] | None = None,
 ) -> tuple[_Float, _Float, _Float, _Float, _Float]: ...
 def privacy_isotonic(values: _Float) -> _Float: ...
+
+# graph
+def graph_colide(
+    cov: NDArray[np.float64],
+    rows: NDArray[np.float64] | None,
+    *,
+    noise: str,
+    alpha: float,
+    mu: NDArray[np.float64],
+    s: NDArray[np.float64],
+    max_iter: NDArray[np.int64],
+    lr: float,
+    beta1: float,
+    beta2: float,
+    tol: float,
+    checkpoint: int,
+    inverse_lag: int = 1,
+    allowed: NDArray[np.uint8] | None = None,
+    start: NDArray[np.float64] | None = None,
+    single: bool = False,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> dict[str, Any]: ...
+def graph_objective(
+    cov: NDArray[np.float64],
+    w: NDArray[np.float64],
+    sigma: NDArray[np.float64],
+    noise: str,
+    alpha: float,
+    mu: float,
+    s: float,
+) -> dict[str, Any]: ...
+def graph_prune(weights: NDArray[np.float64], threshold: float) -> dict[str, Any]: ...
+def graph_order(edges: NDArray[np.uint8]) -> NDArray[np.int64]: ...
+def graph_sid(truth: NDArray[np.uint8], estimate: NDArray[np.uint8], n_threads: int = 1) -> int: ...

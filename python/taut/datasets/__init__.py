@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from taut.datasets._graph import load_sachs, make_linear_sem
 from taut.datasets._plans import make_plan_market
 from taut.datasets._real import load_example
 from taut.datasets._survival import load_lung
@@ -11,6 +12,8 @@ from taut.datasets._synthetic import make_sparse_classification, make_sparse_reg
 __all__ = [
     "load_example",
     "load_lung",
+    "load_sachs",
+    "make_linear_sem",
     "make_plan_market",
     "make_sparse_classification",
     "make_sparse_regression",
