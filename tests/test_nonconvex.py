@@ -180,6 +180,33 @@ def test_paths_are_stationary(penalty, datafit, solver):
     assert path["n_active"][-1] >= 2
 
 
+@pytest.mark.parametrize("solver", ["auto", "naive"])
+@pytest.mark.parametrize("penalty", ["l0", "cel0", "lq"])
+@pytest.mark.parametrize("delta", [0.05, 0.3])
+def test_most_rows_beyond_delta(delta, penalty, solver):
+    """A Hessian of few rows says little of who is zero: models must majorise, or jump for ever."""
+    rng = np.random.default_rng(1)
+    for n, p in [(24, 10), (40, 60)]:
+        X = rng.standard_normal((n, p))
+        y = X[:, :4] @ [2.0, -1.5, 1.0, 0.5] + rng.standard_t(2, n)
+        options = {"n_alphas": 8, "eps": 0.02, "tol": 1e-6, "max_iter": 1000, "solver": solver}
+        path = fit(X, y, penalty, "huber", delta=delta, **options)
+        assert path["converged"].all()
+        unit = kkt.alpha_max(X, y, datafit="huber", delta=delta)
+        assert judge(path, X, y, penalty, "huber", delta=delta) <= 1e-6 * unit
+
+
+@pytest.mark.parametrize("solver", ["auto", "naive"])
+@pytest.mark.parametrize("penalty", ["l0", "cel0"])
+def test_a_class_of_its_own_side(penalty, solver):
+    """Nothing is shrunk: one coefficient grows until its slope is below the tolerance."""
+    x = np.array([0.0, -2.5, 0.0, -0.5, 0.0, 0.0] * 2)[:, None]
+    y = np.array([0, 1, 2, 1, 1, 0, 1, 2, 0, 2, 2, 1])
+    path = fit(x, y, penalty, "multinomial", n_alphas=3, eps=0.1, tol=1e-6, max_iter=200)
+    assert path["converged"].all()
+    assert judge(path, x, y, penalty, "multinomial") <= 1e-6
+
+
 @pytest.mark.parametrize(("datafit", "penalty"), CELLS)
 def test_first_order_solvers_reach_the_level_of_coordinate_descent(penalty, datafit):
     """Local minima may differ; none of the solvers is systematically worse."""

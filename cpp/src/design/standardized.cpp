@@ -15,11 +15,6 @@ constexpr Index k_column_block = 64;
 constexpr Index k_row_panel = 256;
 constexpr Index k_tile = 128;
 
-/// Below this many multiply-adds a parallel region costs more than it saves.
-constexpr double k_parallel_work = 1e5;
-
-int threads_for(double work, int n_threads) { return work < k_parallel_work ? 1 : n_threads; }
-
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
 }  // namespace

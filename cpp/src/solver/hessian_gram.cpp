@@ -29,16 +29,24 @@ void invert(double* a, Index K) {
   }
 }
 
+/// h_kl of the point with this residual, or of the majoriser: bound * s on the diagonal.
+void curvature_at(const Problem& problem, const double* residual, double bound, Index k, Index l,
+                  double* h) {
+  if (bound == 0.0) return problem.datafit.curvature(residual, k, l, h);
+  const double* s = problem.datafit.weights();
+  for (Index i = 0; i < problem.rows(); ++i) h[i] = k == l ? bound * s[i] : 0.0;
+}
+
 }  // namespace
 
 void intercept_hessian_inverse(const Problem& problem, const double* residual, double damping,
-                               std::vector<double>& h, double* out) {
+                               double bound, std::vector<double>& h, double* out) {
   const Index n = problem.rows(), K = problem.outputs();
   h.resize(at_(n));
   double trace = 0.0;
   for (Index k = 0; k < K; ++k) {
     for (Index l = 0; l <= k; ++l) {
-      problem.datafit.curvature(residual, k, l, h.data());
+      curvature_at(problem, residual, bound, k, l, h.data());
       const double total = linalg::sum(h.data(), n) + (k == l ? damping : 0.0);
       out[k * K + l] = total;
       out[l * K + k] = total;
@@ -54,22 +62,23 @@ void intercept_hessian_inverse(const Problem& problem, const double* residual, d
 
 /// h_kl of the point.
 void HessianGram::curvature(Index k, Index l) {
-  problem_.datafit.curvature(residual_.data(), k, l, h_.data());
+  curvature_at(problem_, residual_.data(), bound_, k, l, h_.data());
   if (k == l && damping_ > 0.0) {
     linalg::axpy(damping_, problem_.datafit.weights(), h_.data(), problem_.rows());
   }
 }
 
-void HessianGram::reset(const std::vector<double>& residual, double damping) {
+void HessianGram::reset(const std::vector<double>& residual, double damping, double bound) {
   residual_ = residual;
   damping_ = damping;
+  bound_ = bound;
   coordinates_.clear();
   border_.clear();
   corrected_.clear();
   if (problem_.fit_intercept) {
     const Index K = problem_.outputs();
     inverse_.resize(at_(K * K));
-    intercept_hessian_inverse(problem_, residual_.data(), damping_, h_, inverse_.data());
+    intercept_hessian_inverse(problem_, residual_.data(), damping_, bound_, h_, inverse_.data());
   }
 }
 

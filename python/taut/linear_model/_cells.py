@@ -31,10 +31,6 @@ SOLVERS = ("auto", "gram", "naive", "fista", "ag", "pncg")
 
 _NONCONVEX = ("mcp", "scad", "l0", "cel0", "lq")
 
-_HUBER = (
-    "Newton steps on a curvature of 0 or 1 jump between its fixed points without end; take cel0, "
-    "mcp or scad"
-)
 _POISSON = (
     "its solutions are fixed points of steps as long as the curvature of the datafit allows, and "
     "that of Poisson has no bound"
@@ -45,7 +41,6 @@ _SQRT = (
 )
 #: Why a pair is refused; pairs that are not here are solved.
 _REFUSED: dict[tuple[str, str], str] = {
-    **{("huber", penalty): _HUBER for penalty in ("l0", "lq")},
     **{("poisson", penalty): _POISSON for penalty in ("l0", "cel0", "lq")},
     **{("sqrt", penalty): _SQRT for penalty in _NONCONVEX},
 }

@@ -21,6 +21,9 @@ int max_threads();
 /// Threads that a region asking for `requested` may have: 1 inside another region.
 int effective_threads(int requested);
 
+/// Threads worth opening a region for: one below about 1e5 multiply-adds of work.
+inline int threads_for(double work, int n_threads) { return work < 1e5 ? 1 : n_threads; }
+
 namespace detail {
 void run_blocks(Index n_blocks, int n_threads, void (*call)(void*, Index), void* context);
 }

@@ -107,4 +107,11 @@ inline double sum(const double* v, Index n) {
   return ((acc[0] + acc[2]) + (acc[1] + acc[3])) + tail;
 }
 
+inline bool any_nonzero(const double* v, Index n) {
+  for (Index i = 0; i < n; ++i) {
+    if (v[i] != 0.0) return true;
+  }
+  return false;
+}
+
 }  // namespace taut::linalg

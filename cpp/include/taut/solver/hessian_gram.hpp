@@ -21,8 +21,9 @@ class HessianGram {
   explicit HessianGram(const Problem& problem) : problem_(problem) {}
 
   /// Takes the point whose residual (n x K) this is, and forgets all coordinates. The curvature of
-  /// every row is raised by damping * s.
-  void reset(const std::vector<double>& residual, double damping = 0.0);
+  /// every row is raised by damping * s. A positive `bound` stands for the curvature of every row and
+  /// output (before that): what majorises the datafit everywhere.
+  void reset(const std::vector<double>& residual, double damping = 0.0, double bound = 0.0);
 
   Index size() const { return static_cast<Index>(coordinates_.size()); }
   const std::vector<Coordinate>& coordinates() const { return coordinates_; }
@@ -45,7 +46,7 @@ class HessianGram {
   void curvature(Index k, Index l);
 
   const Problem& problem_;
-  double damping_ = 0.0;
+  double damping_ = 0.0, bound_ = 0.0;
   std::vector<double> residual_;   ///< n x K, of the point
   std::vector<double> inverse_;    ///< K x K, G_00^-1 (nearly, on the complement of its kernel)
   std::vector<double> border_;     ///< K per coordinate: G_0a
@@ -56,7 +57,8 @@ class HessianGram {
 
 /// out (K x K) = inverse of the intercepts' Hessian at the given residual. The symmetric multinomial
 /// form has a kernel (the ones): a ridge of 1e-7 of the mean diagonal stands in for what is missing.
+/// `damping` and `bound` as in HessianGram::reset().
 void intercept_hessian_inverse(const Problem& problem, const double* residual, double damping,
-                               std::vector<double>& h, double* out);
+                               double bound, std::vector<double>& h, double* out);
 
 }  // namespace taut::solver

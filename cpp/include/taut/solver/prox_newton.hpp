@@ -20,6 +20,12 @@ namespace taut::solver {
 /// enough that a new one would not pay for itself, and covers only coordinates that can move. Each
 /// model is solved exactly (by a GramModel); an Armijo search guards the step.
 ///
+/// Where the penalty jumps at zero a solution is a fixed point of steps that the datafit's largest
+/// curvature allows, and a model of less curvature may go from one to the next without end. When the
+/// violation does not fall, models therefore take that bound for their curvature: they majorise, so the
+/// objective falls until nobody moves, and their fixed points are those that are looked for. What
+/// remains within one support is Newton's again.
+///
 /// Intercepts are free coordinates of the model, eliminated from it, and are polished by Newton steps
 /// of their own before a certificate is computed.
 class ProxNewton final : public InnerSolver {
@@ -40,13 +46,23 @@ class ProxNewton final : public InnerSolver {
   const Counters& counters() const { return counters_; }
 
  private:
+  enum class Mode {
+    newton,    ///< models of the datafit's curvature at hand
+    majorise,  ///< of its bound, to find out who is zero
+    hold,      ///< of the curvature at hand, nobody entering or leaving
+  };
+
   struct Step {
     bool moved = false;    ///< the iterate changed
     bool full = true;      ///< with step length one
     bool progress = true;  ///< the objective fell by more than rounding
     double gain = 1.0;     ///< its change over the change to first order
+    bool steady = true;    ///< nobody became zero or nonzero
     bool complete = true;  ///< no coordinate joined the model for it
   };
+
+  /// By how much a model of a nonconvex penalty is damped when its step does not pay.
+  static constexpr double k_damping = 4.0;
 
   Index width() const { return problem_.outputs(); }
   Index count() const { return static_cast<Index>(features_.size()); }
@@ -62,6 +78,8 @@ class ProxNewton final : public InnerSolver {
   Step model_step(Iterate& at, bool rebuild, double violation, Index max_rounds);
   bool select(const Iterate& at, bool rebuild);
   bool scaled_step(Iterate& at, Step& step, double violation, Index max_rounds);
+  void enter(Mode mode);
+  void hold_support();
   Step naive_step(Iterate& at, double violation);
   Index model_size(const Iterate& at) const;
   static Index gram_limit(const Problem& problem);
@@ -74,6 +92,8 @@ class ProxNewton final : public InnerSolver {
   bool naive_;
   std::unique_ptr<GramModel> model_;
   HessianGram hessian_;
+  double bound_ = 0.0;  ///< curvature of a majoriser, for a penalty that jumps
+  Mode mode_ = Mode::newton;
   double slope_limit_;  ///< slopes of the intercepts up to this are rounding
 
   bool sparse_;
