@@ -153,6 +153,7 @@ cpp-bench: .venv-cpp/.installed benchmark-library
 
 bench: .venv-bench/.installed
 	.venv-bench/bin/python bench/run.py $(BENCH_ARGS)
+	.venv-bench/bin/python bench/privacy.py
 
 clean:
 	rm -rf build dist .venv .venv-* taut-report .pytest_cache .mypy_cache .ruff_cache .hypothesis

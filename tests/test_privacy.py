@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pickle
 import struct
 import traceback
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -298,9 +300,10 @@ BAD_RECORDS: list[Any] = [
 
 @pytest.mark.parametrize("y", BAD_RECORDS)
 def test_no_record_raises_or_prints(y, capsys):
-    y = tuple(np.array([*column, None], dtype=object)[:-1] for column in y)
     model = PrivateKaplanMeier(1.0, grid=GRID).fit(y)
     assert model.survival_.shape == (4,)
+    model.fit(tuple(np.array([*column, None], dtype=object)[:-1] for column in y), y[0], ["a", 2.0])
+    assert model.survival_.shape == (2, 4)
     assert capsys.readouterr() == ("", "")
 
 
@@ -680,6 +683,15 @@ def test_accountant_adds_up():
     assert epsilon == pytest.approx(0.05 + 2 * np.sqrt(0.05 * np.log(1e6)))
     assert repr(budget) == "PrivacyAccountant(1, spent=1)"
     assert pickle.loads(pickle.dumps(budget)).epsilon_spent == budget.epsilon_spent
+    shared = PrivacyAccountant(1.0)
+
+    def spend(_):
+        with contextlib.suppress(PrivacyBudgetExceeded):
+            shared.charge(0.01)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(spend, range(400)))
+    assert len(shared.charges) == 100
     for wrong in (0.0, -1.0, np.nan, np.inf, "much"):
         with pytest.raises(ValueError, match="epsilon"):
             PrivacyAccountant(wrong)

@@ -122,27 +122,28 @@ class Counter {
  private:
   template <bool Grouped, bool Simple>
   void add(const CellRecords& r, const Locator& locator, Index begin, Index end) {
-    std::int32_t cell[k_stretch];
+    std::int32_t slice[k_stretch];
     std::int64_t* const even = table_.data();
     std::int64_t* const odd = even + half_;
+    const Index stride = stride_;
     for (; begin < end; begin += k_stretch) {
       const Index size = std::min(k_stretch, end - begin);
       const double* t = r.time + begin;
       const unsigned char* event = r.event + begin;
       const std::int32_t* group = Grouped ? r.group + begin : nullptr;
-      for (Index i = 0; i < size; ++i) cell[i] = locator.slice(t[i]);
-      for (Index i = 0; i < size; ++i) {
-        const Index k = Simple ? locator.bin(t[i], cell[i]) : locator.search(t[i], cell[i]);
-        cell[i] = static_cast<std::int32_t>(k);
-      }
-      for (Index i = 0; i < size; ++i) cell[i] = 3 * cell[i] + (event[i] < 2 ? event[i] : 2);
-      const auto at = [&](Index i) { return cell[i] + (Grouped ? stride_ * group[i] : 0); };
+      for (Index i = 0; i < size; ++i) slice[i] = locator.slice(t[i]);
+      // Not one loop to find cells and one to count: compilers would make gathers of the first.
+      const auto cell = [&](Index i) {
+        const Index k = Simple ? locator.bin(t[i], slice[i]) : locator.search(t[i], slice[i]);
+        const Index code = event[i] < 2 ? event[i] : 2;
+        return 3 * k + code + (Grouped ? stride * group[i] : 0);
+      };
       Index i = 0;
       for (; i + 1 < size; i += 2) {
-        ++even[at(i)];
-        ++odd[at(i + 1)];
+        ++even[cell(i)];
+        ++odd[cell(i + 1)];
       }
-      if (i < size) ++even[at(i)];
+      if (i < size) ++even[cell(i)];
     }
   }
 

@@ -142,6 +142,22 @@ def _add_survival(commands: Any) -> None:
         metavar="LEVEL",
         help="of confidence limits (default: 0.95)",
     )
+    private = survival.add_argument_group(
+        "private report", "differential privacy; everything given here is published"
+    )
+    private.add_argument(
+        "--epsilon", type=_positive, metavar="E", help="bound on the privacy loss; smaller is safer"
+    )
+    private.add_argument(
+        "--horizon",
+        type=_positive,
+        metavar="TIME",
+        help="end of the curve, chosen without looking at the data",
+    )
+    private.add_argument("--bins", type=_bins, metavar="N", help="default: by epsilon and rows")
+    private.add_argument(
+        "--group-labels", metavar="A,B,...", help="groups there may be; others are not shown"
+    )
     survival.add_argument(
         "--out", default="report.html", metavar="FILE", help="report (default: report.html)"
     )
@@ -214,6 +230,20 @@ def _share(text: str) -> float:
     value = _number(text)
     if not 0.0 < value < 1.0:
         raise argparse.ArgumentTypeError(f"must be between 0 and 1, got {text}")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = _number(text)
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be > 0 and finite, got {text}")
+    return value
+
+
+def _bins(text: str) -> int:
+    value = _whole(text)
+    if not 1 <= value <= 65536:
+        raise argparse.ArgumentTypeError(f"must be between 1 and 65536, got {text}")
     return value
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from taut.cli._errors import UsageError
 from taut.cli._fit import MODEL_NAMES, FitResult, Options, fit_table
 from taut.cli._html import beside, check_writable, number, page_html, table_html, write_atomically
+from taut.cli._private_survival import lung_private_report
 from taut.cli._run import require_packages
 from taut.cli._survival import SurvivalResult, lung_report
 from taut.cli._table import prepare
@@ -76,6 +77,7 @@ def run_demo(arguments: argparse.Namespace) -> None:
         bar.update(len(CASES), "Lung cancer")
         lung, page = lung_report()
         write_atomically(folder / "lung.html", page)
+        write_atomically(folder / "lung-private.html", lung_private_report())
         write_atomically(folder / "colors.html", colors_report(arguments.n_jobs))
     write_atomically(folder / "index.html", _index_html(done, lung))
 
@@ -125,12 +127,15 @@ def _index_html(done: list[tuple[Case, FitResult]], lung: SurvivalResult) -> str
         "<h2>Times until an event</h2>\n"
         '<p><a href="lung.html">Lung cancer</a>: survival of '
         f"{lung.y[0].size} patients, {int(lung.y[1].sum())} of whom died, by sex (log-rank "
-        f"p = {number(lung.test.p_value, 2)}).</p>\n"
+        f"p = {number(lung.test.p_value, 2)}); and "
+        '<a href="lung-private.html">under differential privacy</a>.</p>\n'
         '<p><a href="colors.html">Colours</a>: one photograph in the colours of another, '
         "by optimal transport.</p>\n"
         "<h2>On a table of your own</h2>\n"
         "<pre><code>taut fit TABLE.csv --target COLUMN\n"
-        "taut survival TABLE.csv --time COLUMN --event COLUMN --group COLUMN</code></pre>"
+        "taut survival TABLE.csv --time COLUMN --event COLUMN --group COLUMN\n"
+        "taut survival TABLE.csv --time COLUMN --event COLUMN --epsilon 1 --horizon TIME"
+        "</code></pre>"
     )
     all_seconds = sum(result.seconds for _, result in done)
     return page_html("taut demo", body, f"All fits together: {all_seconds:.1f} s.")

@@ -62,9 +62,14 @@ def run_survival(arguments: argparse.Namespace) -> None:
     UsageError
         If something is wrong that the user can put right. No file is left behind then.
     """
+    from taut.cli._private_survival import check_options, run_private
     from taut.cli._run import require_packages
 
+    check_options(arguments)
     require_packages()
+    if arguments.epsilon is not None:
+        run_private(arguments)
+        return
     source, out = Path(arguments.table), Path(arguments.out)
     check_writable(out)
     result = analyse(

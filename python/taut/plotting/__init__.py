@@ -12,6 +12,12 @@ from taut.plotting._coefficients import CoefficientDisplay
 from taut.plotting._confusion import ConfusionDisplay
 from taut.plotting._cv import CVCurveDisplay
 from taut.plotting._path import PathDisplay
+from taut.plotting._privacy import (
+    PrivacyAuditDisplay,
+    PrivacyErrorDisplay,
+    PrivateCurveDisplay,
+    influential_points_plot_of_the_paper,
+)
 from taut.plotting._residual import ResidualDisplay
 from taut.plotting._stability import StabilityDisplay
 from taut.plotting._survival import BrierDisplay, SurvivalCurveDisplay
@@ -24,8 +30,12 @@ __all__ = [
     "ConfusionDisplay",
     "OTConvergenceDisplay",
     "PathDisplay",
+    "PrivacyAuditDisplay",
+    "PrivacyErrorDisplay",
+    "PrivateCurveDisplay",
     "ResidualDisplay",
     "StabilityDisplay",
     "SurvivalCurveDisplay",
     "TransportPlanDisplay",
+    "influential_points_plot_of_the_paper",
 ]

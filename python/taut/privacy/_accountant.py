@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any, NamedTuple
 
 from taut.exceptions import PrivacyBudgetExceeded
+
+_LOCK = threading.Lock()
 
 
 class Charge(NamedTuple):
@@ -81,13 +84,15 @@ class PrivacyAccountant:
             If less than ``epsilon`` is left. The budget stays as it was.
         """
         value = check_epsilon(epsilon)
-        # Ten times 0.1 is all of 1.0: roundings of the sum do not count.
-        if math.fsum([self.epsilon_spent, value]) > self.epsilon_total * (1 + 1e-12):
-            raise PrivacyBudgetExceeded(
-                f"a release of epsilon = {value:g} would exceed the budget: {self.epsilon_spent:g} "
-                f"of {self.epsilon_total:g} is spent. Nothing was released."
-            )
-        self._charges.append(Charge(value, str(label)))
+        with _LOCK:  # of several threads, one is the first
+            # Ten times 0.1 is all of 1.0: roundings of the sum do not count.
+            if math.fsum([self.epsilon_spent, value]) > self.epsilon_total * (1 + 1e-12):
+                raise PrivacyBudgetExceeded(
+                    f"a release of epsilon = {value:g} would exceed the budget: "
+                    f"{self.epsilon_spent:g} of {self.epsilon_total:g} is spent. Nothing was "
+                    "released."
+                )
+            self._charges.append(Charge(value, str(label)))
 
     def as_zcdp(self, delta: float) -> tuple[float, float]:
         """The same releases by concentrated privacy, which is less for many small ones.

@@ -36,7 +36,8 @@ class AuditResult:
     tpr: Float64
     #: Area under it: 1/2 is guessing.
     auc: float
-    #: True-positive rate at the false-positive rates 0.001, 0.01 and 0.1.
+    #: True-positive rate at the false-positive rates 0.001, 0.01 and 0.1; between two thresholds
+    #: the attacker tosses a coin.
     tpr_at_fpr: dict[float, float]
     #: Rates at the threshold behind the bound: of the positive and of the negative data set.
     rates: tuple[float, float]
@@ -145,7 +146,7 @@ def audit_mechanism(
         fpr=fpr,
         tpr=tpr,
         auc=float(np.sum(np.diff(fpr) * (tpr[1:] + tpr[:-1])) / 2),
-        tpr_at_fpr={p: float(tpr[np.searchsorted(fpr, p, side="right") - 1]) for p in FPR_POINTS},
+        tpr_at_fpr={p: float(np.interp(p, fpr, tpr)) for p in FPR_POINTS},
         rates=rates,
         statistic=name,
     )

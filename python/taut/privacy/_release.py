@@ -168,10 +168,18 @@ def read_columns(y: Any, groups: Any, labels: tuple[Any, ...] | None) -> Columns
     return Columns(times, flags, codes)
 
 
-def _numbers(values: Any, name: str) -> Float64:
-    array = np.asarray(values)
+def _vector(values: Any, name: str) -> NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except ValueError:  # one item is a sequence
+        array = np.fromiter(values, dtype=object, count=len(values))
     if array.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got {array.ndim} dimensions.")
+    return array
+
+
+def _numbers(values: Any, name: str) -> Float64:
+    array = _vector(values, name)
     if array.dtype.kind in "biuf":
         return np.ascontiguousarray(array, dtype=np.float64)
     return np.array([_number(v) for v in array.tolist()], dtype=np.float64)
@@ -185,10 +193,10 @@ def _number(value: Any) -> float:
 
 
 def _flags(values: Any) -> NDArray[np.uint8]:
-    array = np.asarray(values)
-    if array.dtype == np.bool_ and array.ndim == 1:
+    array = _vector(values, "event")
+    if array.dtype == np.bool_:
         return np.ascontiguousarray(array).view(np.uint8)
-    numbers = _numbers(values, "event")
+    numbers = _numbers(array, "event")
     codes = np.full(numbers.size, UNKNOWN, dtype=np.uint8)
     codes[numbers == 0] = 0
     codes[numbers == 1] = 1
@@ -197,9 +205,7 @@ def _flags(values: Any) -> NDArray[np.uint8]:
 
 def _codes(groups: Any, labels: tuple[Any, ...]) -> NDArray[np.int32]:
     """Position of each record's label; that after the last for labels that are not on the list."""
-    array = np.asarray(groups)
-    if array.ndim != 1:
-        raise ValueError(f"groups must be one-dimensional, got {array.ndim} dimensions.")
+    array = _vector(groups, "groups")
     codes = np.full(array.size, len(labels), dtype=np.int32)
     if array.dtype.kind in "biuf" and all(isinstance(v, NUMBER) for v in labels):
         for k, label in enumerate(labels):

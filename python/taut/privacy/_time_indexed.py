@@ -254,3 +254,22 @@ def worst_flip(curve: KaplanMeier, scale: Float64) -> tuple[float, int, bool]:
             if loss[j] > best[0]:
                 best = (float(loss[j]), j, status)
     return best
+
+
+def influential_points(
+    y: Any, epsilon: float, threshold: float, rng: np.random.Generator, options: dict[str, Any]
+) -> tuple[int, int]:
+    """Pairs of runs further apart than a threshold: with and without each record, and both with."""
+    model = TimeIndexedLaplaceKaplanMeier(epsilon, **options)
+    time, event = curve_records(y)
+    at = exact_curve(y).time_
+    full, again = (model._sample(y, time.size, rng) for _ in range(2))
+    removed = 0
+    for i in range(time.size):
+        rest = np.arange(time.size) != i
+        other = (time[rest], event[rest])
+        known = np.isin(at, exact_curve(other).time_)
+        # A time that only this record has takes the value of the time before it.
+        values = np.concatenate([[1.0], model._sample(other, 1, rng)[0]])[np.cumsum(known)]
+        removed += bool(np.abs(values - full[i]).max() > threshold)
+    return removed, int((np.abs(again - full).max(axis=1) > threshold).sum())
