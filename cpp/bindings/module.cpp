@@ -14,6 +14,7 @@ void bind_beran(py::module_& m);
 void bind_ot(py::module_& m);
 void bind_privacy(py::module_& m);
 void bind_graph(py::module_& m);
+void bind_linsolve(py::module_& m);
 
 // Kernels have no mutable globals, so the module asks for no GIL of its own. Untested on a
 // free-threaded interpreter.
@@ -30,4 +31,5 @@ PYBIND11_MODULE(TAUT_MODULE_NAME, m, py::mod_gil_not_used()) {
   bind_ot(m);
   bind_privacy(m);
   bind_graph(m);
+  bind_linsolve(m);
 }

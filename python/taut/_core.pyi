@@ -422,3 +422,87 @@ def graph_objective(
 def graph_prune(weights: NDArray[np.float64], threshold: float) -> dict[str, Any]: ...
 def graph_order(edges: NDArray[np.uint8]) -> NDArray[np.int64]: ...
 def graph_sid(truth: NDArray[np.uint8], estimate: NDArray[np.uint8], n_threads: int = 1) -> int: ...
+
+# linsolve
+def linsolve_analyse(
+    indptr: NDArray[np.int32], indices: NDArray[np.int32], ordering: str
+) -> dict[str, Any]: ...
+def linsolve_count_levels(indptr: NDArray[np.int32], indices: NDArray[np.int32]) -> int: ...
+def linsolve_values(
+    pattern: tuple[Any, ...], values: NDArray[np.float64], shift: float
+) -> tuple[Any, ...]: ...
+def linsolve_solve(
+    split: tuple[Any, ...],
+    b: NDArray[np.float64],
+    x0: _Vector,
+    method: str,
+    omega: float,
+    *,
+    rtol: float,
+    atol: float,
+    relative_to_rhs: bool,
+    max_iter: int,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> tuple[NDArray[np.float64], int, float, str]: ...
+def linsolve_find_stencil(
+    indptr: NDArray[np.int32], indices: NDArray[np.int32], values: NDArray[np.float64]
+) -> tuple[Any, ...] | None: ...
+def linsolve_sor_stencil(
+    stencil: tuple[Any, ...],
+    b: NDArray[np.float64],
+    x0: _Vector,
+    omega: float,
+    *,
+    rtol: float,
+    atol: float,
+    relative_to_rhs: bool,
+    max_iter: int,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> tuple[NDArray[np.float64], int, float, str]: ...
+def linsolve_sor_batch(
+    split: tuple[Any, ...],
+    shifts: NDArray[np.float64],
+    B: NDArray[np.float64],
+    omegas: NDArray[np.float64],
+    *,
+    rtol: float,
+    atol: float,
+    max_iter: int,
+    n_threads: int = 1,
+) -> NDArray[np.int32]: ...
+def linsolve_ssor_apply(
+    split: tuple[Any, ...], omega: float, v: NDArray[np.float64]
+) -> NDArray[np.float64]: ...
+def linsolve_tsallis_draw(
+    estimates: NDArray[np.float64],
+    scale: float,
+    eta: float,
+    k0: int,
+    k1: int,
+    stream: int,
+    round: int,
+    probabilities: NDArray[np.float64],
+) -> int: ...
+def linsolve_cheb_draw(
+    theta: NDArray[np.float64],
+    scalars: NDArray[np.float64],
+    u: float,
+    k0: int,
+    k1: int,
+    round: int,
+    probabilities: NDArray[np.float64],
+) -> tuple[int, float]: ...
+def linsolve_cheb_update(
+    theta: NDArray[np.float64],
+    gram: NDArray[np.float64],
+    rhs: NDArray[np.float64],
+    square: NDArray[np.float64],
+    seen: NDArray[np.float64],
+    scalars: NDArray[np.float64],
+    arm: int,
+    u: float,
+    predicted: float,
+    loss: float,
+) -> None: ...
