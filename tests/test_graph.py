@@ -211,13 +211,13 @@ def test_products_through_few_rows_are_those_through_the_covariance(noise, rng):
     np.testing.assert_allclose(two["weights"], one["weights"], atol=1e-9)
 
 
-@pytest.mark.parametrize("lag", [1, 8])
-@pytest.mark.parametrize("d", [70, 130])
-def test_bits_do_not_depend_on_threads(lag, d):
-    C = covariance(d)
-    one = path(C, "equal", n_iter=60, inverse_lag=lag)
+@pytest.mark.parametrize("options", [{}, dict(inverse_lag=8, float_steps=True), dict(single=True)])
+@pytest.mark.parametrize("d", [70, 170, 270])
+def test_bits_do_not_depend_on_threads(options, d):
+    C = covariance(d, weights=(0.1, 0.4))
+    one = path(C, "equal", n_iter=20, **options)
     for threads in (2, 3):
-        other = path(C, "equal", n_iter=60, inverse_lag=lag, n_threads=threads)
+        other = path(C, "equal", n_iter=20, n_threads=threads, **options)
         for name in ("weights", "sigma", "objective"):
             np.testing.assert_array_equal(one[name], other[name])
 
@@ -229,11 +229,39 @@ def test_float32_follows_float64():
     np.testing.assert_allclose(two["objective"], one["objective"], rtol=1e-4)
 
 
-def test_inverse_of_some_iterations_ago_changes_little():
+@pytest.mark.parametrize("float_steps", [False, True])
+def test_inverse_of_some_iterations_ago_changes_little(float_steps):
     C = covariance(20, weights=(0.3, 0.8))
-    one, two = path(C, "unequal", n_iter=2000), path(C, "unequal", n_iter=2000, inverse_lag=8)
+    one = path(C, "unequal", n_iter=2000)
+    two = path(C, "unequal", n_iter=2000, inverse_lag=8, float_steps=float_steps)
     assert not np.array_equal(one["weights"], two["weights"])
     np.testing.assert_allclose(two["objective"], one["objective"], rtol=1e-3)
+    # The scales are those of the last W, however its product was kept up.
+    at_end = _core.graph_objective(
+        C, np.asfortranarray(two["weights"]), two["sigma"], "unequal", 0.05, 1.0, 1.0
+    )
+    np.testing.assert_allclose(two["sigma"], scales(at_end["residual"], C, "unequal"), rtol=1e-12)
+
+
+def test_steps_in_float_are_those_in_double_to_single_precision(rng):
+    C = covariance(40, weights=(0.3, 0.8))
+    allowed = np.asfortranarray(rng.random((40, 40)) < 0.8, dtype=np.uint8)
+    rows = np.asfortranarray(np.linalg.cholesky(C).T)
+    for options in ({}, {"allowed": allowed}, {"rows": rows}):
+        one = path(C, "unequal", inverse_lag=8, **options)
+        two = path(C, "unequal", inverse_lag=8, float_steps=True, **options)
+        assert not np.array_equal(one["weights"], two["weights"])
+        np.testing.assert_allclose(two["weights"], one["weights"], atol=2e-4)
+        np.testing.assert_allclose(two["sigma"], one["sigma"], rtol=1e-4)
+
+
+def test_steps_in_float_keep_small_variances_beside_large_ones():
+    # Residual variances of 1 beside variances of 1e10, where float products would lose them.
+    C = np.asfortranarray(np.diag([1.0, 1e10, 1.0]))
+    C[0, 2] = C[2, 0] = 0.8
+    two = path(C, "unequal", inverse_lag=8, float_steps=True, n_iter=2000)
+    one = path(C, "unequal", inverse_lag=8, n_iter=2000)
+    np.testing.assert_allclose(two["sigma"], one["sigma"], rtol=1e-3)
 
 
 @pytest.mark.parametrize("lag", [1, 8])

@@ -46,7 +46,7 @@ py::dict graph_colide(const py::object& cov, const py::object& rows, const std::
                       double alpha, const py::object& mu, const py::object& s,
                       const py::object& max_iter, double lr, double beta1, double beta2, double tol,
                       Index checkpoint, Index inverse_lag, const py::object& allowed,
-                      const py::object& start, bool single, int n_threads,
+                      const py::object& start, bool single, bool float_steps, int n_threads,
                       const py::object& callback) {
   const DenseView<double> matrix = square_view(cov, "cov");
   const Index d = matrix.cols;
@@ -77,6 +77,7 @@ py::dict graph_colide(const py::object& cov, const py::object& rows, const std::
     detail::require_size(view.cols, d, "a row of start");
     w = view.data;
   }
+  options.float_steps = float_steps;
   options.n_threads = n_threads;
   PyMonitor monitor{callback};
   graph::ColideResult result;
@@ -160,7 +161,8 @@ void bind_graph(py::module_& m) {
         arg("cov"), arg("rows"), py::kw_only(), arg("noise"), arg("alpha"), arg("mu"), arg("s"),
         arg("max_iter"), arg("lr"), arg("beta1"), arg("beta2"), arg("tol"), arg("checkpoint"),
         arg("inverse_lag") = 1, arg("allowed") = py::none(), arg("start") = py::none(),
-        arg("single") = false, arg("n_threads") = 1, arg("callback") = py::none());
+        arg("single") = false, arg("float_steps") = false, arg("n_threads") = 1,
+        arg("callback") = py::none());
   m.def("graph_objective", &taut::bindings::graph_objective,
         "Objective of one problem of the path, its gradient and the residual variances.",
         arg("cov"), arg("w"), arg("sigma"), arg("noise"), arg("alpha"), arg("mu"), arg("s"));

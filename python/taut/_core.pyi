@@ -407,6 +407,7 @@ def graph_colide(
     allowed: NDArray[np.uint8] | None = None,
     start: NDArray[np.float64] | None = None,
     single: bool = False,
+    float_steps: bool = False,
     n_threads: int = 1,
     callback: Callable[[ProgressInfo], object] | None = None,
 ) -> dict[str, Any]: ...

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 #include "taut/core/buffer.hpp"
@@ -28,8 +29,11 @@ constexpr double k_least_lr = 1e-16;
 constexpr double k_restart_below = 0.9;
 /// A stage whose W is infinite would restart for ever.
 constexpr Index k_max_restarts = 60;
-/// Columns that a thread takes at a time; as many stay in its first cache.
-constexpr Index k_columns = 8;
+/// Error of the residual variances, in units of the least variance, that float steps may make.
+constexpr double k_visible = 1e-2;
+/// Columns that a thread takes at a time: as many as stay in its first cache, but more where C does
+/// not stay in its second.
+Index columns_at_a_time(Index d) { return d < 256 ? 8 : 24; }
 /// The same for a transposition, in whole packets of any width.
 constexpr Index k_square = 16;
 
@@ -53,16 +57,19 @@ using Square =
 
 /// out(i, j) = s [i = j] - W(j, i)^2 for columns from .. to; both matrices padded to whole packets
 /// in rows and columns, W with zeros.
-template <class T>
-void fill_transposed(Index d, Index from, Index to, T s, const T* w, T* out, Index ld) {
-  using P = typename simd::packet_traits<T>::type;
-  constexpr Index lanes = simd::packet_traits<T>::size;
+template <class T, class M>
+void fill_transposed(Index d, Index from, Index to, M s, const T* w, M* out, Index ld) {
+  using P = typename simd::packet_traits<M>::type;
+  constexpr Index lanes = simd::packet_traits<M>::size;
+  static_assert(k_square % lanes == 0);
+  M tile[lanes];
   for (Index j = from; j < to; j += lanes) {
     for (Index i = 0; i < d; i += lanes) {
-      Square<T> block;
+      Square<M> block;
       for (Index k = 0; k < lanes; ++k) {
-        const P value = simd::ploadu<P>(w + (i + k) * ld + j);
-        block.packet[k] = simd::pnegate(simd::pmul(value, value));
+        const T* column = w + (i + k) * ld + j;
+        for (Index l = 0; l < lanes; ++l) tile[l] = static_cast<M>(-column[l] * column[l]);
+        block.packet[k] = simd::ploadu<P>(tile);
       }
       simd::ptranspose(block);
       for (Index k = 0; k < lanes; ++k) simd::pstoreu(out + (j + k) * ld + i, block.packet[k]);
@@ -111,8 +118,54 @@ void adam_column(Index size, const AdamStep<T>& step, const T* product, const T*
   }
 }
 
-/// The state of the iteration and what it needs; every matrix is ld x ld, zero outside d x d.
-template <class T>
+/// The same for W in double with moments in float; also writes down the step, which is a float, so
+/// that W moves by exactly what it says.
+template <bool Masked>
+void adam_column(Index size, const AdamStep<double>& wide, const double* product,
+                 const float* barrier, const float* allowed, float* first, float* second, double* w,
+                 float* moved) {
+  using P = simd::packet_traits<float>::type;
+  constexpr Index lanes = simd::packet_traits<float>::size;
+  // Three short loops: compilers make no good code of one with numbers of both widths.
+  constexpr Index k_strip = 256;
+  alignas(64) float x32[k_strip], smooth[k_strip];
+  const auto all = [](double value) { return simd::pset1<P>(static_cast<float>(value)); };
+  const double residual = -wide.residual;
+  const P zero = all(0.0), sign = all(-0.0), l1 = all(wide.l1);
+  const P beta1 = all(wide.beta1), rest1 = all(1.0 - wide.beta1);
+  const P beta2 = all(wide.beta2), rest2 = all(1.0 - wide.beta2);
+  const P rate = all(-wide.rate), scale = all(wide.scale), eps = all(k_adam_eps);
+  for (Index begin = 0; begin < size; begin += k_strip) {
+    const Index count = std::min(k_strip, size - begin);
+    double* x = w + begin;
+    const double* r = product + begin;
+    for (Index i = 0; i < count; ++i) smooth[i] = static_cast<float>(residual * r[i]);
+    for (Index i = 0; i < count; ++i) x32[i] = static_cast<float>(x[i]);
+    for (Index i = 0; i < count; i += lanes) {
+      const Index at = begin + i;
+      const P here = simd::ploadu<P>(x32 + i);
+      const P signed_l1 = simd::por(l1, simd::pand(here, sign));
+      const P pull = simd::pandnot(signed_l1, simd::pcmp_eq(here, zero));
+      const P twice = simd::padd(here, here);
+      P g = simd::padd(simd::ploadu<P>(smooth + i), pull);
+      g = simd::pmadd(twice, simd::ploadu<P>(barrier + at), g);
+      if constexpr (Masked) g = simd::pmul(g, simd::ploadu<P>(allowed + at));
+      const P m = simd::pmadd(beta1, simd::ploadu<P>(first + at), simd::pmul(rest1, g));
+      const P v =
+          simd::pmadd(beta2, simd::ploadu<P>(second + at), simd::pmul(simd::pmul(rest2, g), g));
+      simd::pstoreu(first + at, m);
+      simd::pstoreu(second + at, v);
+      const P size_of_step = simd::pmadd(simd::psqrt(v), scale, eps);
+      simd::pstoreu(moved + at, simd::pdiv(simd::pmul(rate, m), size_of_step));
+    }
+    const float* step = moved + begin;
+    for (Index i = 0; i < count; ++i) x[i] += static_cast<double>(step[i]);
+  }
+}
+
+/// The state of the iteration and what it needs; every matrix is ld x ld, zero outside d x d. T is
+/// the type of W, M that of moments and steps.
+template <class T, class M>
 class Path {
  public:
   Path(DenseView<double> cov, DenseView<double> rows, const double* start,
@@ -123,12 +176,18 @@ class Path {
  private:
   enum class End { converged, exhausted, outside };
 
-  Buffer<T> matrix() const { return Buffer<T>(ld_ * ld_, T(0)); }
+  template <class S = T>
+  Buffer<S> matrix() const {
+    return Buffer<S>(ld_ * ld_, S(0));
+  }
   End run_stage(const Stage& stage, double s, double lr, StageReport& report);
   void step(double mu, double lr);
   void step_back(double lr_before, double lr_after);
   void refresh_product();
+  void adam(Index j, const AdamStep<T>& step);
   void update_columns(Index from, Index to);
+  void correct_columns(Index from, Index to);
+  void update_residuals(Index from, Index to);
   void update_sigma();
   bool refresh_inverse(double s);
   Objective evaluate(const Stage& stage, double s);
@@ -138,65 +197,88 @@ class Path {
   const ColideOptions& options_;
   Monitor& monitor_;
   const int threads_;
+  const Index columns_;
   const double floor_;
 
-  Buffer<T> cov_, w_, first_, second_, product_, inverse_, allowed_;
-  PackedLeft<T> left_, right_;  ///< C alone, or rows' and rows
-  Index n_rows_ = 0;            ///< of `rows` where those are used
-  Buffer<T> image_;             ///< rows W, for the columns at hand of each block
-  MMatrixInverse<T> factor_;
+  static constexpr bool k_mixed = !std::is_same_v<T, M>;
+
+  /// C W or C times steps, by C alone or by rows' and rows.
+  template <class S>
+  struct Factors {
+    PackedLeft<S> left, right;
+    Buffer<S> image;  ///< rows W
+
+    void pack(Index d, const Buffer<T>& cov, Index ld, DenseView<double> rows);
+    void multiply(Index n_rows, Index from, Index count, S alpha, const S* b, const S* base, S* out,
+                  Index ld);
+  };
+
+  Buffer<T> cov_, w_, product_;
+  Buffer<M> inverse_, first_, second_, allowed_;
+  Index n_rows_ = 0;  ///< of `rows` where those are used
+  Factors<T> factors_;
+  // For steps in float.
+  bool correct_ = false;
+  bool exact_ = true;  ///< make the next product anew
+  Factors<M> step_factors_;
+  Buffer<M> moved_, change_;
+  MMatrixInverse<M> factor_;
   std::vector<double> sigma_, q_;
   double power1_ = 1.0, power2_ = 1.0;  ///< beta^t
 
   // Where the last inverse was made, for iterations that use one for long.
-  Buffer<T> saved_w_, saved_first_, saved_second_;
+  Buffer<T> saved_w_;
+  Buffer<M> saved_first_, saved_second_;
   double saved_power1_ = 1.0, saved_power2_ = 1.0;
 
   Index done_ = 0, budget_ = 0;
   ColideResult result_;
 };
 
-template <class T>
-Path<T>::Path(DenseView<double> cov, DenseView<double> rows, const double* start,
-              const ColideOptions& options, Monitor& monitor)
+template <class T, class M>
+Path<T, M>::Path(DenseView<double> cov, DenseView<double> rows, const double* start,
+                 const ColideOptions& options, Monitor& monitor)
     : d_(cov.cols),
-      ld_(leading<T>(d_)),
+      ld_(leading<M>(d_)),
       cov_view_(cov),
       options_(options),
       monitor_(monitor),
       // Two cores gain nothing on columns of half a kilobyte.
       threads_(d_ >= 64 ? options.n_threads : 1),
+      columns_(columns_at_a_time(d_)),
       floor_(sigma_floor(cov)),
       cov_(matrix()),
       w_(matrix()),
-      first_(matrix()),
-      second_(matrix()),
       product_(matrix()),
-      inverse_(matrix()),
+      inverse_(matrix<M>()),
+      first_(matrix<M>()),
+      second_(matrix<M>()),
       sigma_(static_cast<std::size_t>(d_), 1.0),
       q_(static_cast<std::size_t>(d_)) {
   for (Index j = 0; j < d_; ++j) {
     for (Index i = 0; i < d_; ++i) cov_[j * ld_ + i] = static_cast<T>(cov.col(j)[i]);
   }
   if (options.allowed) {
-    allowed_ = matrix();
+    allowed_ = matrix<M>();
     for (Index j = 0; j < d_; ++j) {
       for (Index i = 0; i < d_; ++i) {
-        allowed_[j * ld_ + i] = options.allowed[j * d_ + i] != 0 ? T(1) : T(0);
+        allowed_[j * ld_ + i] = options.allowed[j * d_ + i] != 0 ? M(1) : M(0);
       }
     }
   }
-  if (rows.data) {
-    n_rows_ = rows.rows;
-    Buffer<T> copy(n_rows_ * d_);
-    for (Index j = 0; j < d_; ++j) {
-      for (Index i = 0; i < n_rows_; ++i) copy[j * n_rows_ + i] = static_cast<T>(rows.col(j)[i]);
+  n_rows_ = rows.data ? rows.rows : 0;
+  factors_.pack(d_, cov_, ld_, rows);
+  if constexpr (k_mixed) {
+    double largest = 0.0;
+    for (Index j = 0; j < d_; ++j) largest = std::max(largest, cov.col(j)[j]);
+    const double lost = largest * options.lr * static_cast<double>(options.inverse_lag) * 0x1p-24;
+    const double least = floor_ * floor_ * 1e4;
+    correct_ = options.inverse_lag > 1 && lost <= k_visible * least;
+    moved_ = matrix<M>();
+    if (correct_) {
+      change_ = matrix<M>();
+      step_factors_.pack(d_, cov_, ld_, rows);
     }
-    right_.pack(n_rows_, d_, copy.data(), n_rows_);
-    left_.pack(d_, n_rows_, copy.data(), n_rows_, true);
-    image_.reserve(PackedLeft<T>::padded_rows(n_rows_) * (d_ + k_columns));
-  } else {
-    left_.pack(d_, d_, cov_.data(), ld_);
   }
   if (start) {
     for (Index j = 0; j < d_; ++j) {
@@ -215,19 +297,65 @@ Path<T>::Path(DenseView<double> cov, DenseView<double> rows, const double* start
   }
 }
 
-/// Columns of C (I - W) and their q.
-template <class T>
-void Path<T>::update_columns(Index from, Index to) {
-  const Index at = from * ld_, count = to - from;
-  if (n_rows_ > 0) {
-    const Index ldi = PackedLeft<T>::padded_rows(n_rows_);
-    T* image = image_.data() + from * ldi;
-    right_.multiply(T(1), count, w_.data() + at, ld_, nullptr, 0, image, ldi);
-    left_.multiply(T(-1), count, image, ldi, cov_.data() + at, ld_, product_.data() + at, ld_);
+template <class T, class M>
+template <class S>
+void Path<T, M>::Factors<S>::pack(Index d, const Buffer<T>& cov, Index ld, DenseView<double> rows) {
+  const bool thin = rows.data != nullptr;
+  Buffer<S> copy(thin ? rows.rows * d : ld * d);
+  if (thin) {
+    for (Index j = 0; j < d; ++j) {
+      for (Index i = 0; i < rows.rows; ++i) {
+        copy[j * rows.rows + i] = static_cast<S>(rows.col(j)[i]);
+      }
+    }
+    right.pack(rows.rows, d, copy.data(), rows.rows);
+    left.pack(d, rows.rows, copy.data(), rows.rows, true);
+    image.reserve(PackedLeft<S>::padded_rows(rows.rows) * d);
   } else {
-    left_.multiply(T(-1), count, w_.data() + at, ld_, cov_.data() + at, ld_, product_.data() + at,
-                   ld_);
+    for (Index t = 0; t < ld * d; ++t) copy[t] = static_cast<S>(cov[t]);
+    left.pack(d, d, copy.data(), ld);
   }
+}
+
+/// Columns from .. from + count of out = base + alpha C b.
+template <class T, class M>
+template <class S>
+void Path<T, M>::Factors<S>::multiply(Index n_rows, Index from, Index count, S alpha, const S* b,
+                                      const S* base, S* out, Index ld) {
+  const Index at = from * ld;
+  Index ldb = ld;
+  b += at;
+  if (n_rows > 0) {
+    const Index rows = PackedLeft<S>::padded_rows(n_rows);
+    right.multiply(S(1), count, b, ld, nullptr, 0, image.data() + from * rows, rows);
+    b = image.data() + from * rows;
+    ldb = rows;
+  }
+  left.multiply(alpha, count, b, ldb, base ? base + at : nullptr, ld, out + at, ld);
+}
+
+/// Columns of C (I - W), from scratch.
+template <class T, class M>
+void Path<T, M>::update_columns(Index from, Index to) {
+  factors_.multiply(n_rows_, from, to - from, T(-1), w_.data(), cov_.data(), product_.data(), ld_);
+  update_residuals(from, to);
+}
+
+/// The same from what they were before the last step.
+template <class T, class M>
+void Path<T, M>::correct_columns(Index from, Index to) {
+  step_factors_.multiply(n_rows_, from, to - from, M(-1), moved_.data(), nullptr, change_.data(),
+                         ld_);
+  for (Index j = from; j < to; ++j) {
+    T* column = product_.data() + j * ld_;
+    const M* change = change_.data() + j * ld_;
+    for (Index i = 0; i < d_; ++i) column[i] += static_cast<T>(change[i]);
+  }
+  update_residuals(from, to);
+}
+
+template <class T, class M>
+void Path<T, M>::update_residuals(Index from, Index to) {
   for (Index j = from; j < to; ++j) {
     const T* column = product_.data() + j * ld_;
     q_[static_cast<std::size_t>(j)] =
@@ -235,8 +363,8 @@ void Path<T>::update_columns(Index from, Index to) {
   }
 }
 
-template <class T>
-void Path<T>::update_sigma() {
+template <class T, class M>
+void Path<T, M>::update_sigma() {
   if (options_.noise == Noise::fixed) return;
   if (options_.noise == Noise::equal) {
     double sum = 0.0;
@@ -250,15 +378,15 @@ void Path<T>::update_sigma() {
   }
 }
 
-template <class T>
-void Path<T>::refresh_product() {
-  parallel_blocks(d_, k_columns, threads_, [&](Index from, Index to) { update_columns(from, to); });
+template <class T, class M>
+void Path<T, M>::refresh_product() {
+  parallel_blocks(d_, columns_, threads_, [&](Index from, Index to) { update_columns(from, to); });
   update_sigma();
 }
 
 /// One step of Adam and the product and scales that go with the new W.
-template <class T>
-void Path<T>::step(double mu, double lr) {
+template <class T, class M>
+void Path<T, M>::step(double mu, double lr) {
   power1_ *= options_.beta1;
   power2_ *= options_.beta2;
   AdamStep<T> common{};
@@ -267,47 +395,65 @@ void Path<T>::step(double mu, double lr) {
   common.beta2 = static_cast<T>(options_.beta2);
   common.rate = static_cast<T>(lr / (1.0 - power1_));
   common.scale = static_cast<T>(1.0 / std::sqrt(1.0 - power2_));
-  parallel_blocks(d_, k_columns, threads_, [&](Index from, Index to) {
+  parallel_blocks(d_, columns_, threads_, [&](Index from, Index to) {
     for (Index j = from; j < to; ++j) {
       AdamStep<T> own = common;
       own.residual = static_cast<T>(mu / sigma_[static_cast<std::size_t>(j)]);
-      const Index at = j * ld_;
-      const auto run = [&](auto update) {
-        const T* allowed = allowed_.empty() ? nullptr : allowed_.data() + at;
-        update(PackedLeft<T>::padded_rows(d_), own, product_.data() + at, inverse_.data() + at,
-               allowed, first_.data() + at, second_.data() + at, w_.data() + at);
-      };
-      if (allowed_.empty()) {
-        run(adam_column<false, T>);
-      } else {
-        run(adam_column<true, T>);
-      }
+      adam(j, own);
     }
-    update_columns(from, to);
+    if (exact_) {
+      update_columns(from, to);
+    } else {
+      correct_columns(from, to);
+    }
   });
+  exact_ = !correct_;
   update_sigma();
 }
 
-/// Takes the last step back and makes it again with a smaller rate.
-template <class T>
-void Path<T>::step_back(double lr_before, double lr_after) {
-  const auto rate = static_cast<T>((lr_before - lr_after) / (1.0 - power1_));
-  const auto scale = static_cast<T>(1.0 / std::sqrt(1.0 - power2_));
-  for (Index t = 0; t < d_ * ld_; ++t) {
-    w_[t] += rate * first_[t] / (std::sqrt(second_[t]) * scale + T(k_adam_eps));
+template <class T, class M>
+void Path<T, M>::adam(Index j, const AdamStep<T>& step) {
+  const Index at = j * ld_, size = PackedLeft<M>::padded_rows(d_);
+  const auto run = [&](auto masked) {
+    constexpr bool k_masked = decltype(masked)::value;
+    const M* allowed = k_masked ? allowed_.data() + at : nullptr;
+    if constexpr (k_mixed) {
+      adam_column<k_masked>(size, step, product_.data() + at, inverse_.data() + at, allowed,
+                            first_.data() + at, second_.data() + at, w_.data() + at,
+                            moved_.data() + at);
+    } else {
+      adam_column<k_masked, T>(size, step, product_.data() + at, inverse_.data() + at, allowed,
+                               first_.data() + at, second_.data() + at, w_.data() + at);
+    }
+  };
+  if (allowed_.empty()) {
+    run(std::false_type());
+  } else {
+    run(std::true_type());
   }
 }
 
-template <class T>
-bool Path<T>::refresh_inverse(double s) {
+/// Takes the last step back and makes it again with a smaller rate.
+template <class T, class M>
+void Path<T, M>::step_back(double lr_before, double lr_after) {
+  const auto rate = static_cast<M>((lr_before - lr_after) / (1.0 - power1_));
+  const auto scale = static_cast<M>(1.0 / std::sqrt(1.0 - power2_));
+  for (Index t = 0; t < d_ * ld_; ++t) {
+    const M step = rate * first_[t] / (std::sqrt(second_[t]) * scale + M(k_adam_eps));
+    w_[t] += static_cast<T>(step);
+  }
+}
+
+template <class T, class M>
+bool Path<T, M>::refresh_inverse(double s) {
   parallel_blocks(d_, k_square, threads_, [&](Index from, Index to) {
-    fill_transposed(d_, from, to, static_cast<T>(s), w_.data(), inverse_.data(), ld_);
+    fill_transposed(d_, from, to, static_cast<M>(s), w_.data(), inverse_.data(), ld_);
   });
   return factor_.invert(d_, inverse_.data(), ld_, threads_);
 }
 
-template <class T>
-Objective Path<T>::evaluate(const Stage& stage, double s) {
+template <class T, class M>
+Objective Path<T, M>::evaluate(const Stage& stage, double s) {
   std::vector<double> w(static_cast<std::size_t>(d_ * d_));
   for (Index j = 0; j < d_; ++j) {
     std::copy_n(w_.data() + j * ld_, d_, w.data() + j * d_);
@@ -316,18 +462,18 @@ Objective Path<T>::evaluate(const Stage& stage, double s) {
                           stage.mu, s, nullptr, nullptr);
 }
 
-template <class T>
-typename Path<T>::End Path<T>::run_stage(const Stage& stage, double s, double lr,
-                                         StageReport& report) {
-  std::fill(first_.begin(), first_.end(), T(0));
-  std::fill(second_.begin(), second_.end(), T(0));
+template <class T, class M>
+typename Path<T, M>::End Path<T, M>::run_stage(const Stage& stage, double s, double lr,
+                                               StageReport& report) {
+  std::fill(first_.begin(), first_.end(), M(0));
+  std::fill(second_.begin(), second_.end(), M(0));
   power1_ = power2_ = 1.0;
   const Index lag = options_.inverse_lag;
   const bool can_go_back = lag > 1 && s > k_restart_below;
   if (can_go_back && saved_w_.empty()) {
     saved_w_ = matrix();
-    saved_first_ = matrix();
-    saved_second_ = matrix();
+    saved_first_ = matrix<M>();
+    saved_second_ = matrix<M>();
   }
   double previous = 1e16, change = k_inf;
   Index age = lag;
@@ -358,6 +504,7 @@ typename Path<T>::End Path<T>::run_stage(const Stage& stage, double s, double lr
         saved_power2_ = power2_;
       }
       age = 0;
+      exact_ = true;
     }
     ++age;
     step(stage.mu, lr);
@@ -378,8 +525,8 @@ typename Path<T>::End Path<T>::run_stage(const Stage& stage, double s, double lr
   return End::exhausted;
 }
 
-template <class T>
-ColideResult Path<T>::solve() {
+template <class T, class M>
+ColideResult Path<T, M>::solve() {
   for (const Stage& stage : options_.stages) budget_ += stage.max_iter;
   Buffer<T> start = matrix();
   for (const Stage& stage : options_.stages) {
@@ -401,6 +548,7 @@ ColideResult Path<T>::solve() {
     report.converged = end == End::converged;
     result_.stages.push_back(report);
   }
+  if (correct_) refresh_product();
   result_.weights.resize(static_cast<std::size_t>(d_ * d_));
   for (Index j = 0; j < d_; ++j) {
     std::copy_n(w_.data() + j * ld_, d_, result_.weights.data() + j * d_);
@@ -420,7 +568,12 @@ double sigma_floor(DenseView<double> cov) {
 template <class T>
 ColideResult colide_path(DenseView<double> cov, DenseView<double> rows, const double* start,
                          const ColideOptions& options, Monitor& monitor) {
-  return Path<T>(cov, rows, start, options, monitor).solve();
+  if constexpr (std::is_same_v<T, double>) {
+    if (options.float_steps) {
+      return Path<double, float>(cov, rows, start, options, monitor).solve();
+    }
+  }
+  return Path<T, T>(cov, rows, start, options, monitor).solve();
 }
 
 template ColideResult colide_path<double>(DenseView<double>, DenseView<double>, const double*,

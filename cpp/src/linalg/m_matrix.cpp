@@ -14,7 +14,7 @@ constexpr Index k_block = 24;
 /// Columns that a thread updates at a time.
 constexpr Index k_columns = 16;
 /// Below this size a region costs more than it saves.
-constexpr Index k_parallel = 96;
+constexpr Index k_parallel = 160;
 
 /// Inverse of the leading n x n part of a full block (k_block rows and columns), n <= k_block, in
 /// place; the constant number of rows lets the compiler unroll. False if a pivot is not > 0.

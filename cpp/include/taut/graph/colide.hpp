@@ -40,6 +40,10 @@ struct ColideOptions {
   /// Iterations that use one inverse of s I - W o W. W moves by about lr an iteration, so an inverse
   /// of r iterations ago is wrong by O(r lr), and a fixed point is one for any r.
   Index inverse_lag = 1;
+  /// Moments and steps in float, W in double: the product with C is then corrected by a float product
+  /// with each step, and made anew in double with every inverse. Where variances differ so much that
+  /// this could be seen in the residual variances, every product is made in double.
+  bool float_steps = false;
   const unsigned char* allowed = nullptr;  ///< d x d; entries of W at zeros stay zero
   int n_threads = 1;
 };
