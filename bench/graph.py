@@ -67,7 +67,7 @@ class NumpyColide:
 
     def stage(self, W, sigma, mu, s, lr, limit):
         """W and sigma at the end, or None where W has left the domain."""
-        eye, m, v, before = np.eye(len(W)), 0.0, 0.0, 1e16
+        eye, m, v, step, before = np.eye(len(W)), 0.0, 0.0, 0.0, 1e16
         for t in range(1, limit + 1):
             M = scipy.linalg.inv(s * eye - W * W)
             while np.any(M < -1e-6):

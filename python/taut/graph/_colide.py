@@ -191,7 +191,7 @@ class CoLiDE(TransformerMixin, BaseEstimator):
     >>> X = np.column_stack([cause, 1.5 * cause + rng.normal(size=1000)])
     >>> model = CoLiDE(noise="equal").fit(X)
     >>> model.adjacency_.round(2)
-    array([[0.  , 1.57],
+    array([[0.  , 1.56],
            [0.  , 0.  ]])
     """
 
