@@ -64,6 +64,13 @@ CALLS = {
         "y = X @ rng.standard_normal(4000)",
         "LassoCV(alphas=np.geomspace(50, 1e-3, 2000), n_jobs=2, tol=1e-12).fit(X, y)",
     ),
+    "private noise": (
+        "Lasso",
+        2,
+        2,
+        "from taut import _core",
+        "_core.privacy_discrete_laplace(bytes(32), 3 * 10**7, 1, 2)",
+    ),
 }
 
 

@@ -513,11 +513,38 @@ def test_levels_agree_by_least_squares(rng, bins, block):
         np.testing.assert_allclose(out.n_beyond[0, g], cells[-1], rtol=1e-10)
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(("n_groups", "block"), [(1, 0), (1, 3), (2, 0), (2, 3)])
+def test_noise_in_the_numbers_at_risk(n_groups, block, known):
+    bins = 7
+    design = design_of(np.arange(bins + 1.0), n_groups=n_groups, block=block)
+    A = design.measure(np.eye(design.n_cells, dtype=np.int64)).T.astype(float)
+    covariance = np.linalg.inv(A.T @ A)
+    if known:
+        along = covariance.sum(axis=1)
+        covariance -= np.outer(along, along) / along.sum()
+    expected = []
+    for k in range(bins):
+        left = np.zeros(design.n_cells)
+        left[[*range(k, bins), *range(bins + k, 2 * bins + 1)]] = 1.0
+        expected.append(left @ covariance @ left)
+    found = _core.privacy_at_risk_variance(bins, n_groups, n_groups > 1, block, known)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_variance_of_the_noise():
+    design = design_of(steps=2**20)  # rate 1/2
+    draws = np.arange(-2000, 2001)
+    weights = np.exp(-0.5 * np.abs(draws))
+    assert design.variance == pytest.approx((weights * draws**2).sum() / weights.sum())
+    assert design_of(steps=2**50).variance == 0.0
+
+
 def test_rows_and_threads_do_not_matter(rng):
     design = design_of(np.arange(20.0), n_groups=3, block=4)
     noisy = rng.integers(-5, 20, (500, design.size)).astype(float)
     for kind in KINDS:
-        arguments = (noisy, design.n_bins, 3, True, 4, 300.0, kind)
+        arguments = (noisy, design.n_bins, 3, True, 4, 300.0, 7.0, kind)
         one, two = (_core.privacy_curves(*arguments, n_threads=k) for k in (1, 4))
         row = _core.privacy_curves(noisy[77:78].copy(), *arguments[1:])
         for a, b, c in zip(one, two, row, strict=True):

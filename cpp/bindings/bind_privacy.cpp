@@ -98,7 +98,7 @@ Postprocess postprocess_of(const std::string& name) {
 
 /// (survival, at risk, events, censored, beyond) of each row of noisy measurements; n < 0: private.
 py::tuple curves(const py::object& noisy, Index bins, Index groups, bool other, Index block,
-                 double n, const std::string& postprocess, int n_threads,
+                 double n, double noise_variance, const std::string& postprocess, int n_threads,
                  const py::object& callback) {
   const RowMajorView<double> rows = row_major_view<double>(noisy, "noisy");
   const Layout layout = layout_of(bins, groups, other, block);
@@ -110,7 +110,7 @@ py::tuple curves(const py::object& noisy, Index bins, Index groups, bool other, 
   PyMonitor monitor{callback};
   {
     py::gil_scoped_release release;
-    privacy::curves(layout, kind, n, rows.data, rows.rows,
+    privacy::curves(layout, kind, n, noise_variance, rows.data, rows.rows,
                     {s.data(), r.data(), d.data(), c.data(), beyond.data()}, n_threads, monitor);
   }
   const auto shaped = [&](std::vector<double>&& values) {
@@ -118,6 +118,11 @@ py::tuple curves(const py::object& noisy, Index bins, Index groups, bool other, 
   };
   return py::make_tuple(shaped(std::move(s)), shaped(std::move(r)), shaped(std::move(d)),
                         shaped(std::move(c)), to_array(std::move(beyond), {rows.rows, groups}));
+}
+
+py::array_t<double> at_risk_variance(Index bins, Index groups, bool other, Index block,
+                                     bool known) {
+  return to_array(privacy::at_risk_variance(layout_of(bins, groups, other, block), known));
 }
 
 py::array_t<double> isotonic(const py::object& values) {
@@ -141,9 +146,12 @@ void bind_privacy(py::module_& m) {
         py::arg("grid"), py::arg("n_groups") = 1, py::arg("n_threads") = 1,
         py::arg("callback") = py::none(), "Records by bin, kind and group. Not private.");
   m.def("privacy_curves", &b::curves, py::arg("noisy"), py::arg("n_bins"), py::arg("n_groups"),
-        py::arg("other"), py::arg("block"), py::arg("n"), py::arg("postprocess"),
-        py::arg("n_threads") = 1, py::arg("callback") = py::none(),
+        py::arg("other"), py::arg("block"), py::arg("n"), py::arg("noise_variance"),
+        py::arg("postprocess"), py::arg("n_threads") = 1, py::arg("callback") = py::none(),
         "(survival, at risk, events, censored, beyond) of noisy counts.");
+  m.def("privacy_at_risk_variance", &b::at_risk_variance, py::arg("n_bins"), py::arg("n_groups"),
+        py::arg("other"), py::arg("block"), py::arg("known"),
+        "Variance of the noise in the numbers at risk, relative to that of a measurement.");
   m.def("privacy_isotonic", &b::isotonic, py::arg("values"),
         "Nearest non-decreasing sequence in squared distance.");
 }

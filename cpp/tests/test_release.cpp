@@ -52,7 +52,7 @@ TEST_CASE("exact counts give the actuarial curve") {
   for (const Postprocess kind :
        {Postprocess::balanced_isotonic, Postprocess::simplex, Postprocess::gondara_wang}) {
     std::vector<double> s(3), r(3), d(3), c(3), beyond(1);
-    curves(layout, kind, 10.0, cells.data(), 1,
+    curves(layout, kind, 10.0, 0.0, cells.data(), 1,
            {s.data(), r.data(), d.data(), c.data(), beyond.data()}, 1, monitor);
     const double first = 1.0 - 2.0 / 9.5;
     CHECK(s[0] == doctest::Approx(first));
@@ -72,7 +72,7 @@ TEST_CASE("hopeless counts still give a curve") {
        {Postprocess::balanced_isotonic, Postprocess::simplex, Postprocess::gondara_wang}) {
     for (const double n : {-1.0, 1.0}) {
       std::vector<double> s(4), r(4), d(4), c(4), beyond(1);
-      curves(layout, kind, n, noisy.data(), 1,
+      curves(layout, kind, n, 1e10, noisy.data(), 1,
              {s.data(), r.data(), d.data(), c.data(), beyond.data()}, 1, monitor);
       double before = 1.0;
       for (const double value : s) {
@@ -81,5 +81,32 @@ TEST_CASE("hopeless counts still give a curve") {
         before = value;
       }
     }
+  }
+}
+
+TEST_CASE("noise in the numbers at risk, where it can be said at once") {
+  // Cells alone: a bridge from the public number of records to the end.
+  const std::vector<double> bridge = at_risk_variance({2, 1, false, 0}, true);
+  CHECK(bridge[0] == doctest::Approx(0.0));
+  CHECK(bridge[1] == doctest::Approx(3.0 - 9.0 / 5.0));
+  CHECK(at_risk_variance({2, 1, false, 0}, false) == std::vector<double>{5.0, 3.0});
+  // One block of two bins: its sum has variance 2/3, one of its leaves too.
+  const std::vector<double> tree = at_risk_variance({2, 1, false, 2}, false);
+  CHECK(tree[0] == doctest::Approx(1.0 + 4.0 / 3.0));
+  CHECK(tree[1] == doctest::Approx(1.0 + 4.0 / 3.0));
+  CHECK(at_risk_variance({2, 1, false, 2}, true)[0] == doctest::Approx(0.0));
+}
+
+TEST_CASE("few at risk do not end the curve when the noise is larger") {
+  const Layout layout{2, 1, false, 0};
+  const std::vector<double> cells = {2, 1, 6, 0, 1};  // two at risk in the second bin, one event
+  taut::SilentMonitor monitor;
+  std::vector<double> s(2), r(2), d(2), c(2), beyond(1);
+  for (const double variance : {0.0, 75.0}) {
+    curves(layout, Postprocess::balanced_isotonic, 10.0, variance, cells.data(), 1,
+           {s.data(), r.data(), d.data(), c.data(), beyond.data()}, 1, monitor);
+    const double floor = variance > 0.0 ? std::sqrt(variance * (3.0 - 9.0 / 5.0)) : 2.0;
+    CHECK(s[0] == doctest::Approx(1.0 - 2.0 / 7.0));
+    CHECK(s[1] == doctest::Approx(s[0] * (1.0 - 1.0 / floor)));
   }
 }

@@ -382,10 +382,14 @@ def privacy_curves(
     other: bool,
     block: int,
     n: float,
+    noise_variance: float,
     postprocess: str,
     n_threads: int = 1,
     callback: Callable[[ProgressInfo], object] | None = None,
 ) -> tuple[_Float, _Float, _Float, _Float, _Float]: ...
+def privacy_at_risk_variance(
+    n_bins: int, n_groups: int, other: bool, block: int, known: bool
+) -> _Float: ...
 def privacy_isotonic(values: _Float) -> _Float: ...
 
 # graph

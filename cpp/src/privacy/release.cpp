@@ -2,6 +2,7 @@
 #include "taut/privacy/release.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <functional>
 #include <vector>
@@ -17,41 +18,44 @@ double sum_of(const double* values, Index n) {
   return sum;
 }
 
+/// Bins in block b: the last one may be shorter.
+Index block_size(const Layout& layout, Index b) {
+  return std::min(layout.block, layout.bins - b * layout.block);
+}
+
+/// Variance of the sum of all cells before the public total is used.
+double total_variance(const Layout& layout) {
+  double of_group = 1.0 + (layout.block > 0 ? 0.0 : 2.0 * static_cast<double>(layout.bins));
+  for (Index b = 0; b < layout.blocks(); ++b) {
+    const auto m = static_cast<double>(block_size(layout, b));
+    of_group += 2.0 * m / (m + 1.0);
+  }
+  return of_group * static_cast<double>(layout.groups) + (layout.other ? 1.0 : 0.0);
+}
+
 /// Makes cells agree with block sums and with the public total, in place: the least squares fit to
 /// measurements of one variance. Without the total, the leaves of a block of m bins each take
-/// (block - sum of leaves) / (m + 1); their covariance times the vector of ones is 1 / (m + 1) for
-/// each of them and 1 for cells without a block, and along that the total is met.
+/// (block - sum of leaves) / (m + 1); their covariance is I - 1 1' / (m + 1), which times the vector
+/// of ones is 1 / (m + 1) for each of them, and 1 for cells without a block. Along that the total is
+/// met.
 void reconcile(const Layout& layout, double n, const double* sums, double* cells) {
   const Index K = layout.bins, blocks = layout.blocks();
-  const auto size_of = [&](Index b) { return std::min(layout.block, K - b * layout.block); };
-  for (Index part = 0; part < (blocks > 0 ? 2 * layout.groups : 0); ++part) {
+  for (Index part = 0; part < 2 * layout.groups && blocks > 0; ++part) {
     double* leaf = cells + part / 2 * layout.width() + part % 2 * K;
     const double* sum = sums + part * blocks;
     for (Index b = 0; b < blocks; ++b, leaf += layout.block) {
-      const Index m = size_of(b);
+      const Index m = block_size(layout, b);
       const double each = (sum[b] - sum_of(leaf, m)) / static_cast<double>(m + 1);
       for (Index i = 0; i < m; ++i) leaf[i] += each;
     }
   }
   if (n < 0.0) return;
-  const double missing = n - sum_of(cells, layout.cells());
-  double variance = static_cast<double>(layout.other);
-  if (blocks == 0) {
-    const double each = missing / static_cast<double>(layout.cells());
-    for (Index i = 0; i < layout.cells(); ++i) cells[i] += each;
-    return;
-  }
-  double of_group = 1.0;
-  for (Index b = 0; b < blocks; ++b) {
-    const auto m = static_cast<double>(size_of(b));
-    of_group += 2.0 * m / (m + 1.0);
-  }
-  variance += of_group * static_cast<double>(layout.groups);
-  const double unit = missing / variance;
+  const double unit = (n - sum_of(cells, layout.cells())) / total_variance(layout);
   for (Index g = 0; g < layout.groups; ++g) {
     double* group = cells + g * layout.width();
     for (Index k = 0; k < K; ++k) {
-      const double each = unit / static_cast<double>(size_of(k / layout.block) + 1);
+      const Index m = blocks > 0 ? block_size(layout, k / layout.block) : 0;
+      const double each = unit / static_cast<double>(m + 1);
       group[k] += each;
       group[K + k] += each;
     }
@@ -60,9 +64,9 @@ void reconcile(const Layout& layout, double n, const double* sums, double* cells
   if (layout.other) cells[layout.groups * layout.width()] += unit;
 }
 
-double hazard(double at_risk, double event, double censor) {
+double hazard(double at_risk, double event, double censor, double floor) {
   const double exposed = at_risk - 0.5 * censor;
-  return exposed <= 0.5 ? 0.0 : event / exposed;
+  return exposed <= 0.5 ? 0.0 : event / std::max(exposed, floor);
 }
 
 /// Cumulates, makes monotone, and takes differences again; limits to [0, n].
@@ -81,8 +85,8 @@ void balance(double* event, double* censor, Index K, double n) {
 }
 
 /// One group: cells (events, censorings, beyond) to a table and a curve.
-void finish_group(Postprocess kind, Index K, double n, const double* cells, double* work,
-                  double* survival, double* at_risk, double* event, double* censor,
+void finish_group(Postprocess kind, Index K, double n, const double* floor, const double* cells,
+                  double* work, double* survival, double* at_risk, double* event, double* censor,
                   double* beyond) {
   std::copy_n(cells, 2 * K + 1, work);
   if (kind == Postprocess::balanced_isotonic) balance(work, work + K, K, n);
@@ -93,7 +97,7 @@ void finish_group(Postprocess kind, Index K, double n, const double* cells, doub
     event[k] = work[k];
     censor[k] = work[K + k];
     at_risk[k] = raw ? left : std::max(left, 0.0);  // a rounding below 0
-    const double rate = hazard(at_risk[k], event[k], censor[k]);
+    const double rate = hazard(at_risk[k], event[k], censor[k], raw ? 0.5 : floor[k]);
     product *= 1.0 - std::clamp(rate, raw ? -1.0 : 0.0, 1.0);
     lowest = std::min(lowest, std::clamp(product, 0.0, 1.0));
     survival[k] = lowest;
@@ -140,9 +144,30 @@ void project_simplex(double* values, Index n, double total) {
   for (Index i = 0; i < n; ++i) values[i] = std::max(values[i] - threshold, 0.0);
 }
 
-void curves(const Layout& layout, Postprocess kind, double n, const double* noisy, Index rows,
-            const CurveOutput& out, int n_threads, Monitor& monitor) {
+std::vector<double> at_risk_variance(const Layout& layout, bool known) {
+  const double total = total_variance(layout);
+  std::vector<double> variance;
+  for (Index k = 0; k < layout.bins; ++k) {
+    // Of the sum of cells from bin k on, and its covariance with the sum of all.
+    double own = 1.0, with_all = 1.0;
+    if (layout.block == 0) own = with_all = static_cast<double>(2 * (layout.bins - k) + 1);
+    for (Index b = layout.block > 0 ? k / layout.block : 0; b < layout.blocks(); ++b) {
+      const Index m = block_size(layout, b);
+      const auto left = static_cast<double>(std::min(m, b * layout.block + m - k));
+      own += 2.0 * (left - left * left / static_cast<double>(m + 1));
+      with_all += 2.0 * left / static_cast<double>(m + 1);
+    }
+    variance.push_back(std::max(own - (known ? with_all * with_all / total : 0.0), 0.0));
+  }
+  return variance;
+}
+
+void curves(const Layout& layout, Postprocess kind, double n, double noise_variance,
+            const double* noisy, Index rows, const CurveOutput& out, int n_threads,
+            Monitor& monitor) {
   const Index K = layout.bins, G = layout.groups;
+  std::vector<double> floor = at_risk_variance(layout, n >= 0.0);
+  for (double& f : floor) f = std::max(0.5, std::sqrt(f * noise_variance));
   const Index block = std::max<Index>(1, 16384 / layout.size());
   const Index turn = 64 * block;  // rows between two looks at the monitor: some milliseconds
   for (Index first = 0; first < rows; first += turn) {
@@ -161,8 +186,8 @@ void curves(const Layout& layout, Postprocess kind, double n, const double* nois
           const bool whole = n >= 0.0 && G == 1 && !layout.other;
           const double size = whole ? n : std::max(1.0, sum_of(own, layout.width()));
           const Index at = (row * G + g) * K;
-          finish_group(kind, K, size, own, work.data(), out.survival + at, out.at_risk + at,
-                       out.event + at, out.censor + at, out.beyond + row * G + g);
+          finish_group(kind, K, size, floor.data(), own, work.data(), out.survival + at,
+                       out.at_risk + at, out.event + at, out.censor + at, out.beyond + row * G + g);
         }
       }
     });

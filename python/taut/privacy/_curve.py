@@ -96,10 +96,12 @@ class PrivateKaplanMeier(BaseEstimator):
         public), or that it is there at all (the number is private). ``Delta`` is 2 or 1.
     mechanism : {'auto', 'histogram', 'tree'}, default='auto'
         Cells alone, or cells and sums over blocks of about ``sqrt(n_bins)`` of them, which doubles
-        ``Delta`` and pays from about 64 bins on ('auto').
+        ``Delta`` and pays from about 100 bins on ('auto').
     postprocess : {'balanced_isotonic', 'simplex', 'gondara_wang'}, default='balanced_isotonic'
         How noisy counts become a table: cumulated and made monotone by kind; the nearest counts
-        that are not negative; or the recursion of Gondara and Wang on signed counts.
+        that are not negative; or the recursion of Gondara and Wang on signed counts. In the first
+        two, hazards are not taken over fewer at risk than one standard deviation of the noise in
+        that number, where the noise of one count would end the curve.
     interpolation : {'linear', 'step'}, default='linear'
         Of the curve between grid points, in :meth:`predict`, :meth:`quantile` and :meth:`rmst`.
     records_per_person : int, default=1
@@ -309,8 +311,10 @@ class PrivateKaplanMeier(BaseEstimator):
         n_groups = 1 if labels is None else len(labels)
         times = self._public_times()
         if self.time_range is not None:
-            share = n * self.epsilon / (n_groups * self.records_per_person)
-            bins = self.n_bins or int(np.clip(round(0.35 * share ** (2 / 3)), 4, 256))
+            bins = self.n_bins
+            if bins is None:  # and so n is public
+                share = n * self.epsilon / (n_groups * self.records_per_person)
+                bins = int(np.clip(round(0.35 * share ** (2 / 3)), 4, 256))
             times = np.linspace(0.0, times[1], bins + 1)
             if not (np.diff(times) > 0).all():
                 raise ValueError(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,8 @@ Int64 = NDArray[np.int64]
 #: Denominator of every epsilon: a release uses floor(epsilon * RESOLUTION) / RESOLUTION.
 RESOLUTION = 2**20
 MAX_STEPS = 2**50
-TREE_FROM = 64
+#: From so many bins on, sums over blocks pay: measured, between 64 and 128 on all data tried.
+TREE_FROM = 100
 UNKNOWN = 2
 NUMBER = int | float | np.integer | np.floating | np.bool_
 
@@ -69,6 +71,11 @@ class Design:
         """Noise z has a probability proportional to exp(-rate |z|)."""
         return self.epsilon / self.sensitivity
 
+    @property
+    def variance(self) -> float:
+        """Variance of the noise of each measured number."""
+        return 0.5 / math.sinh(0.5 * self.rate) ** 2 if self.rate < 700.0 else 0.0
+
     def noise(self, n_draws: int, key: bytes) -> Int64:
         """Noise for ``n_draws`` releases, from a key that is used once: (n_draws, size)."""
         draws = _core.privacy_discrete_laplace(
@@ -106,6 +113,7 @@ class Design:
             self.other,
             self.block,
             -1.0 if self.n is None else float(self.n),
+            self.variance,
             postprocess,
         )
         survival = np.concatenate([np.ones((*out[0].shape[:2], 1)), out[0]], axis=2)

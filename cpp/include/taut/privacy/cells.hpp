@@ -35,10 +35,10 @@ struct CellRecords {
   const std::int32_t* group = nullptr;  ///< 0 .. groups, the last for none; null: all in group 0
 };
 
-/// Counts the cells (layout.cells() of them). The time a call takes depends on n and on the grid.
-/// Equal for any number of threads. O(n), 9 bytes read a record (13 with groups): a table over equal
-/// slices of the grid's range says which bins a time may be in; one comparison decides where no slice
-/// holds more than one grid point, bisection of the slice's points elsewhere.
+/// Counts the cells (layout.cells() of them); the time it takes is not made to hide anything. Equal
+/// for any number of threads. O(n), 9 bytes read a record (13 with groups): a table over equal slices
+/// of the grid's range says which bins a time may be in; one comparison decides where no slice holds
+/// more than one grid point, bisection of the slice's points elsewhere.
 void count_cells(const CellRecords& records, const Layout& layout, const double* grid,
                  std::int64_t* counts, int n_threads, Monitor& monitor);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <vector>
+
 #include "taut/core/monitor.hpp"
 #include "taut/core/types.hpp"
 #include "taut/privacy/cells.hpp"
@@ -32,12 +34,18 @@ struct CurveOutput {
 ///    public (n >= 0), by least squares. Within a group without `n`, the sum of its cells, at least 1,
 ///    is the number of its records. gondara_wang starts from `n` and leaves the cells as they are.
 /// 2. The table of counts, by `kind`.
-/// 3. Actuarial hazards d / max(r - c/2, 1/2), at most 1, and 0 where r - c/2 <= 1/2; S is the
-///    product of 1 - hazard.
+/// 3. Actuarial hazards d / max(r - c/2, floor), at most 1, and 0 where r - c/2 <= 1/2; S is the
+///    product of 1 - hazard. The floor is 1/2 or, if that is more, the standard deviation of the noise
+///    in r: where fewer are left, the noise of d would end the curve. (gondara_wang: 1/2.)
 ///
-/// Equal for any number of threads. O(rows * cells), simplex with a logarithm.
-void curves(const Layout& layout, Postprocess kind, double n, const double* noisy, Index rows,
-            const CurveOutput& out, int n_threads, Monitor& monitor);
+/// `noise_variance` is that of each measurement. Equal for any number of threads. O(rows * cells), simplex with a logarithm.
+void curves(const Layout& layout, Postprocess kind, double n, double noise_variance,
+            const double* noisy, Index rows, const CurveOutput& out, int n_threads,
+            Monitor& monitor);
+
+/// Variance of the noise in the number at risk at the start of each bin of a group, after step 1, in
+/// units of that of one measurement. `known`: the number of records is public.
+std::vector<double> at_risk_variance(const Layout& layout, bool known);
 
 /// Nearest non-decreasing sequence in squared distance, in place (pool adjacent violators). O(n).
 void isotonic(double* values, Index n);
