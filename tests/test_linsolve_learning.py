@@ -441,6 +441,23 @@ def test_failure_costs_the_cap_and_errors_cost_nothing():
     assert contextual.n_rounds_ == 0
 
 
+def test_profile_counts_every_parameter_and_learns_nothing():
+    A, _, B = sequence(2)
+    for method, call in (("sor", sor), ("ssor_cg", ssor_cg)):
+        solver = RelaxationSolver(method, omegas=[1.0, 1.5, 1.9], max_iter=100, ordering="natural")
+        counts = solver.profile(A, B[0])
+        assert solver.n_rounds_ == 0
+        expected = []
+        for omega in (1.0, 1.5, 1.9):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                expected.append(call(A, B[0], omega, max_iter=100).n_iter)
+        assert counts.tolist() == expected
+        assert solver.profile(b=B[1], x0=B[0]).shape == (3,)
+    with pytest.raises(ValueError, match="b is missing"):
+        solver.profile(A)
+
+
 def test_time_as_a_cost():
     A, shifts, B = sequence(20)
     solver = RelaxationSolver("ssor_cg", cost="time", random_state=0)

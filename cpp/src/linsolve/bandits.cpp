@@ -15,15 +15,14 @@ std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 /// Relative eigenvalue of a Gram matrix below which a direction has not been seen.
 constexpr double k_cutoff = 1e-10;
 
-/// G theta = g by Cholesky; false where a pivot is so small that an eigenvalue may be below the
-/// cutoff (pivots exceed the least eigenvalue by at most 4^m or so).
+/// G theta = g by Cholesky; false where a pivot is so small that least norm has to decide.
 bool solve_regular(Index m, const double* gram, const double* g, double* theta) {
   constexpr Index k_most = 16;
   if (m > k_most) return false;
   double l[k_most * k_most];
   double largest = 0.0;
   for (Index i = 0; i < m; ++i) largest = std::max(largest, gram[i * m + i]);
-  const double floor = 1e-10 * largest * std::pow(4.0, static_cast<double>(m));
+  const double floor = 10.0 * k_cutoff * largest;
   for (Index i = 0; i < m; ++i) {
     for (Index j = 0; j <= i; ++j) {
       double s = gram[i * m + j];
@@ -49,31 +48,34 @@ bool solve_regular(Index m, const double* gram, const double* g, double* theta) 
   return true;
 }
 
-/// Least-norm solution of G_FF theta_F = g_F - G_FB theta_B over the free set F.
+/// Least-norm solution of G_FF theta_F = g_F - G_FB theta_B over the free set F, which rises.
 void solve_free(Index m, const double* gram, const double* g, const std::vector<Index>& free,
                 std::vector<double>& theta) {
   const auto f = static_cast<Index>(free.size());
-  std::vector<double> a(at(f * f)), values(at(f)), v(at(f * f)), right(at(f));
+  for (const Index i : free) theta[at(i)] = 0.0;
+  std::vector<double> a(at(f * f)), right(at(f)), found(at(f));
   for (Index r = 0; r < f; ++r) {
     const Index i = free[at(r)];
     double s = g[i];
-    for (Index j = 0; j < m; ++j) {
-      if (!std::binary_search(free.begin(), free.end(), j)) s -= gram[i * m + j] * theta[at(j)];
-    }
+    for (Index j = 0; j < m; ++j) s -= gram[i * m + j] * theta[at(j)];
     right[at(r)] = s;
     for (Index c = 0; c < f; ++c) a[at(c * f + r)] = gram[i * m + free[at(c)]];
   }
-  linalg::eigen_jacobi(f, a.data(), values.data(), v.data());
-  double largest = 0.0;
-  for (const double value : values) largest = std::max(largest, value);
-  for (const Index i : free) theta[at(i)] = 0.0;
-  for (Index c = 0; c < f; ++c) {
-    if (!(values[at(c)] > k_cutoff * largest)) continue;
-    double along = 0.0;
-    for (Index r = 0; r < f; ++r) along += v[at(c * f + r)] * right[at(r)];
-    along /= values[at(c)];
-    for (Index r = 0; r < f; ++r) theta[at(free[at(r)])] += along * v[at(c * f + r)];
+  if (!solve_regular(f, a.data(), right.data(), found.data())) {
+    std::vector<double> values(at(f)), v(at(f * f));
+    linalg::eigen_jacobi(f, a.data(), values.data(), v.data());
+    double largest = 0.0;
+    for (const double value : values) largest = std::max(largest, value);
+    std::fill(found.begin(), found.end(), 0.0);
+    for (Index c = 0; c < f; ++c) {
+      if (!(values[at(c)] > k_cutoff * largest)) continue;
+      double along = 0.0;
+      for (Index r = 0; r < f; ++r) along += v[at(c * f + r)] * right[at(r)];
+      along /= values[at(c)];
+      for (Index r = 0; r < f; ++r) found[at(r)] += along * v[at(c * f + r)];
+    }
   }
+  for (Index r = 0; r < f; ++r) theta[at(free[at(r)])] = found[at(r)];
 }
 
 double slope(Index m, const double* gram, const double* g, const std::vector<double>& theta,
@@ -171,7 +173,7 @@ void cheb_update(const ChebState& state, Index arm, const double* phi, double pr
     if (state.seen[i] == 0.0 || (i != arm && !rescaled)) continue;
     const double* G = state.gram + i * m * m;
     for (Index j = 0; j < m; ++j) g[at(j)] = state.rhs[i * m + j] / scale;
-    if (!solve_regular(m, G, g.data(), theta.data())) solve_free(m, G, g.data(), all, theta);
+    solve_free(m, G, g.data(), all, theta);
     bool inside = true;
     for (Index j = 0; j < m; ++j) inside = inside && std::abs(theta[at(j)]) <= box[at(j)];
     if (!inside) {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from taut.linsolve._bandits import BinnedTsallisINF, ChebCB, TsallisINF
 from taut.linsolve._heat import HeatEquation
+from taut.linsolve._ridge import RidgePath
 from taut.linsolve._solve import (
     SolveResult,
     cg,
@@ -27,6 +28,7 @@ __all__ = [
     "ChebCB",
     "HeatEquation",
     "RelaxationSolver",
+    "RidgePath",
     "SolveResult",
     "TsallisINF",
     "cg",

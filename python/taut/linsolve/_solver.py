@@ -335,35 +335,68 @@ class RelaxationSolver(BaseEstimator):
             If tol is not reached. The policy learns a loss of max_iter.
         """
         self._set_up()
-        if b is None:
-            raise ValueError("b is missing.")
-        if M is not None or isinstance(A, LinearOperator):
+        if b is not None and (M is not None or isinstance(A, LinearOperator)):
             return self._solve_operators(A, b, x0, M)
-        if A is not None:
-            self._take(Rows(A, self._rows), 0.0)
-        n = self._known_rows().n
-        rhs = check_vector(b, n, "b")
-        start = None if x0 is None else check_vector(x0, n, "x0")
+        rhs, start = self._system(A, b, x0)
         result = self._round(rhs, start, context)
         warn_ending(result, self.method, self._stop.rtol)
         return result
 
+    def profile(
+        self, A: Any = None, b: ArrayLike | None = None, x0: ArrayLike | None = None
+    ) -> NDArray[np.intp]:
+        """Count the iterations of every parameter of the grid on one system; nothing is learned.
+
+        Parameters
+        ----------
+        A : sparse matrix or array, or array-like, of shape (n, n), default=None
+            None is the matrix and shift at hand.
+        b : array-like of shape (n,)
+        x0 : array-like of shape (n,), default=None
+
+        Returns
+        -------
+        ndarray of shape (d,)
+            As losses are counted: at least 1, and max_iter where a parameter does not converge.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`solve`.
+        """
+        self._set_up()
+        rhs, start = self._system(A, b, x0)
+        results = [self._run(rhs, start, float(omega)) for omega in self.omegas_]
+        return np.array([self._iterations(result) for result in results], dtype=np.intp)
+
+    def _system(
+        self, A: Any, b: ArrayLike | None, x0: ArrayLike | None
+    ) -> tuple[Float64, Float64 | None]:
+        """Take a new matrix, if there is one; checked right-hand side and start."""
+        if b is None:
+            raise ValueError("b is missing.")
+        if A is not None:
+            self._take(Rows(A, self._rows), 0.0)
+        n = self._known_rows().n
+        rhs = check_vector(b, n, "b")
+        return rhs, None if x0 is None else check_vector(x0, n, "x0")
+
     def _round(self, b: Float64, x0: Float64 | None, context: float | None) -> SolveResult:
         arm = 0 if self.policy_ is None else self.policy_.predict(context)
-        omega = float(self.omegas_[arm])
         began = time.perf_counter()
-        if self._stencil is not None:
-            result = run_stencil(
-                self._stencil, self._shift, b, x0, omega, self._stop, self._threads
-            )
-        else:
-            assert self._pattern is not None
-            assert self._split is not None
-            result = run(
-                self._pattern, self._split, b, x0, self.method, omega, self._stop, self._threads
-            )
+        result = self._run(b, x0, float(self.omegas_[arm]))
         self._learn(arm, result, time.perf_counter() - began)
         return result
+
+    def _run(self, b: Float64, x0: Float64 | None, omega: float) -> SolveResult:
+        if self._stencil is not None:
+            return run_stencil(self._stencil, self._shift, b, x0, omega, self._stop, self._threads)
+        assert self._pattern is not None
+        assert self._split is not None
+        return run(self._pattern, self._split, b, x0, self.method, omega, self._stop, self._threads)
+
+    def _iterations(self, result: SolveResult) -> int:
+        return max(result.n_iter, 1) if result.converged else self._stop.max_iter
 
     def _learn(self, arm: int, result: SolveResult, seconds: float) -> None:
         if self.cost == "time":
@@ -371,7 +404,7 @@ class RelaxationSolver(BaseEstimator):
             if not result.converged:
                 loss *= self._stop.max_iter / max(result.n_iter, 1)
         else:
-            loss = float(max(result.n_iter, 1) if result.converged else self._stop.max_iter)
+            loss = float(self._iterations(result))
         if self.policy_ is not None:
             self.policy_.update(loss)
         self._costs.append(loss)
