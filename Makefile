@@ -153,6 +153,9 @@ cpp-bench: .venv-cpp/.installed benchmark-library
 
 bench: .venv-bench/.installed
 	.venv-bench/bin/python bench/run.py $(BENCH_ARGS)
+	.venv-bench/bin/python bench/survival.py goals --n 100000
+	.venv-bench/bin/python bench/survival.py peers --n 10000 100000 --runs 3
+	.venv-bench/bin/python bench/censored.py size --sizes 250 1000 --repetitions 5
 	.venv-bench/bin/python bench/privacy.py
 
 clean:

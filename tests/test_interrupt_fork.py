@@ -20,7 +20,7 @@ from taut.linear_model import Lasso, LassoCV, MultinomialLassoCV, lasso_path, mu
 LONG = """
 import sys
 import numpy as np
-from taut.linear_model import {names}
+from taut.{module} import {names}
 
 rng = np.random.default_rng(0)
 X = np.asfortranarray(rng.standard_normal(({n}, {p})))
@@ -71,14 +71,30 @@ CALLS = {
         "from taut import _core",
         "_core.privacy_discrete_laplace(bytes(32), 3 * 10**7, 1, 2)",
     ),
+    "one Newton step": (
+        "CoxPH",
+        300_000,
+        80,
+        "y = (rng.exponential(size=300_000), rng.random(300_000) < 0.5)",
+        "CoxPH().fit(X, y)",
+    ),
+    "curves on two threads": (
+        "CensoringWeights",
+        200_000,
+        2,
+        "y = (rng.exponential(size=200_000), rng.random(200_000) < 0.5)",
+        "CensoringWeights(bandwidth=0.3, n_jobs=2).fit(X, y)",
+    ),
 }
+SURVIVAL = ("CoxPH", "CensoringWeights")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("kind", CALLS)
 def test_ctrl_c_ends_a_long_fit(kind):
     names, n, p, setup, call = CALLS[kind]
-    code = LONG.format(names=names, n=n, p=p, setup=setup, call=call)
+    module = "survival" if names in SURVIVAL else "linear_model"
+    code = LONG.format(module=module, names=names, n=n, p=p, setup=setup, call=call)
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout.readline() == "ready\n"

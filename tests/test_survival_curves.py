@@ -506,7 +506,8 @@ def test_a_band_by_its_formula():
 @pytest.mark.slow
 def test_coverage_of_limits_and_bands():
     rng = np.random.default_rng(5)
-    limits, bands, runs, every = 0, 0, 4000, 4
+    limits, runs, every = 0, 4000, 4
+    bands = {"hall-wellner": 0, "equal-precision": 0}
     for run in range(runs):
         time, censor = rng.exponential(size=50), rng.exponential(2.3, size=50)
         model = KaplanMeier().fit((np.minimum(time, censor), time <= censor))
@@ -515,11 +516,13 @@ def test_coverage_of_limits_and_bands():
         if run % every:
             continue
         first = model.time_[model.n_event_ > 0][0]
-        band = model.confidence_band(t_min=max(0.2, first), t_max=1.2)
-        true, after = np.exp(-band.time), np.exp(-np.r_[band.time[1:], band.time[-1]])
-        bands += bool((band.lower <= after).all() and (band.upper >= true).all())
+        for kind in bands:
+            band = model.confidence_band(kind, max(0.2, first), 1.2)
+            true, after = np.exp(-band.time), np.exp(-np.r_[band.time[1:], band.time[-1]])
+            bands[kind] += bool((band.lower <= after).all() and (band.upper >= true).all())
     assert 0.94 <= limits / runs <= 0.965
-    assert bands * every / runs >= 0.93
+    # 40,000 samples have 0.960 for both, with a standard error of 0.001; these have one of 0.006.
+    assert min(bands.values()) * every / runs >= 0.94
 
 
 # --- what may be handed in -----------------------------------------------------------------

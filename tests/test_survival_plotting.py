@@ -13,7 +13,11 @@ from matplotlib import pyplot as plt  # noqa: E402
 from numpy.testing import assert_allclose, assert_array_equal  # noqa: E402
 
 from taut.datasets import load_lung  # noqa: E402
-from taut.plotting import BrierDisplay, SurvivalCurveDisplay  # noqa: E402
+from taut.plotting import (  # noqa: E402
+    BrierDisplay,
+    SurvivalCalibrationDisplay,
+    SurvivalCurveDisplay,
+)
 from taut.survival import CoxPH, KaplanMeier, brier_score, logrank_test  # noqa: E402
 
 
@@ -99,3 +103,61 @@ def test_brier_scores_beside_the_reference(lung):
     assert_array_equal(display.lines_[0].get_ydata(), brier_score(y, predicted, times))
     assert list(display.scores) == ["Cox", "Kaplan-Meier (no features)"]
     assert (display.scores["Cox"] <= display.scores["Kaplan-Meier (no features)"] + 1e-3).all()
+
+
+def test_calibration_groups_records_by_their_prediction(lung):
+    X, y = lung.data[:, :2], lung.y
+    year = CoxPH().fit(X, y).predict_survival_function(X, [365.0])[:, 0]
+    display = SurvivalCalibrationDisplay.from_predictions(
+        y, {"Cox": year, "none": np.full(228, 0.4)}, 365.0, n_bins=4
+    )
+    cox, none = display.bins["Cox"], display.bins["none"]
+    codes = np.searchsorted(np.quantile(year, [0.25, 0.5, 0.75]), year, side="right")
+    for g in range(4):
+        mine = codes == g
+        curve = KaplanMeier().fit(y[mine])
+        k = np.searchsorted(curve.time_, 365.0, side="right") - 1
+        assert cox.n_records[g] == mine.sum()
+        assert_allclose(cox.predicted[g], year[mine].mean())
+        assert_allclose(cox.observed[g], curve.predict([365.0])[0])
+        assert_allclose([cox.lower[g], cox.upper[g]], [curve.conf_lower_[k], curve.conf_upper_[k]])
+    gaps = np.abs(cox.predicted - cox.observed)
+    assert_allclose(cox.error, gaps @ cox.n_records / 228)
+    assert_array_equal(none.n_records, [228])  # equal predictions cannot be told apart
+    assert_allclose(none.observed, KaplanMeier().fit(y).predict([365.0]))
+    line = display.lines_[0][0]
+    assert_array_equal(line.get_xdata(), cox.predicted)
+    assert_array_equal(line.get_ydata(), cox.observed)
+    display.figure_.canvas.draw()
+
+
+def test_calibration_where_nobody_was_seen_so_long():
+    y = ([1.0, 2.0, 3.0, 4.0], [1, 0, 1, 1])
+    predictions = {"model": [0.1, 0.1, 0.9, 0.9]}
+    display = SurvivalCalibrationDisplay.from_predictions(y, predictions, 3.5, n_bins=2)
+    found = display.bins["model"]
+    assert_allclose(found.observed, [np.nan, 0.5])
+    assert_allclose(found.error, 0.4)
+    assert display.lines_[0][0].get_xdata().size == 1
+    early = SurvivalCalibrationDisplay.compare(y, predictions, 0.5, n_bins=2)["model"]
+    assert_array_equal(early.observed, [1.0, 1.0])
+    never = SurvivalCalibrationDisplay.compare(([1.0], [0]), {"a": [0.5]}, 2.0)["a"]
+    assert np.isnan(never.error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"predictions": {"a": [0.5, 1.5]}}, r"must hold one probability in \[0, 1\]"),
+        ({"predictions": {"a": [0.5, np.nan]}}, "must hold one probability"),
+        ({"predictions": {"a": [[0.5, 0.5]]}}, "must hold one probability"),
+        ({"predictions": {"a": [0.5]}}, "groups has 1 values, y has 2 records"),
+        ({"predictions": {}}, "predictions holds no model"),
+        ({"n_bins": 0}, "n_bins must be a whole number >= 1"),
+        ({"time": np.inf}, "time must be finite"),
+    ],
+)
+def test_calibration_refuses(arguments, message):
+    given = {"predictions": {"a": [0.5, 0.5]}, "time": 1.0, **arguments}
+    with pytest.raises(ValueError, match=message):
+        SurvivalCalibrationDisplay.compare(([1.0, 2.0], [1, 1]), **given)

@@ -477,7 +477,7 @@ py::dict cox_fit(const py::dict& data, double tol, Index max_iter, const py::obj
 py::dict cox_residuals(const py::dict& data, const py::object& coef) {
   const CoxInput in = cox_input(data);
   const VecView<double> b = vec_view<double>(coef, "coef", in.X.cols);
-  SilentMonitor monitor;
+  PyMonitor monitor{py::none()};
   const Index n = in.records.n, p = in.X.cols;
   std::vector<double> martingale(static_cast<std::size_t>(n)),
       gradient(static_cast<std::size_t>(p));
@@ -515,15 +515,18 @@ py::dict cox_residuals(const py::dict& data, const py::object& coef) {
 py::tuple cox_scaled(const py::dict& data, const py::object& coef, const py::object& row_scale) {
   const CoxInput in = cox_input(data);
   const VecView<double> b = vec_view<double>(coef, "coef", in.X.cols);
-  SilentMonitor monitor;
+  PyMonitor monitor{py::none()};
   survival::Cox problem = in.make(monitor);
   const VecView<double> g = vec_view<double>(row_scale, "row_scale", problem.rows());
   const Index p = in.X.cols;
   std::vector<double> score(static_cast<std::size_t>(p)),
       information(static_cast<std::size_t>(p * p));
-  problem.set(b.data);
-  problem.score(g.data, score.data());
-  problem.information(g.data, information.data());
+  {
+    py::gil_scoped_release release;
+    problem.set(b.data);
+    problem.score(g.data, score.data());
+    problem.information(g.data, information.data());
+  }
   return py::make_tuple(to_array(std::move(score)), to_array(std::move(information), {p, p}));
 }
 

@@ -31,7 +31,8 @@ inline void mirror(double* A, Index p) {
 
 Cox::Cox(const Records& r, const double* X, Index p, const double* offset, Ties ties, int ulps,
          int n_threads, Monitor& monitor)
-    : n_(r.n), p_(p), ties_(ties), truncated_(r.entry != nullptr) {
+    : n_(r.n), p_(p), ties_(ties), truncated_(r.entry != nullptr), monitor_(&monitor) {
+  while (poll_mask_ > 0 && poll_mask_ * p_ * p_ > (Index{1} << 22)) poll_mask_ >>= 1;
   const auto tol = static_cast<std::uint64_t>(ulps);
   const Index strata = r.n_groups;
   std::vector<Index> ptr(idx(strata) + 1, 0);
@@ -41,6 +42,7 @@ Cox::Cox(const Records& r, const double* X, Index p, const double* offset, Ties 
   {
     std::vector<Index> next(ptr.begin(), ptr.end() - 1);
     for (Index i = 0; i < n_; ++i) {
+      poll(i);
       const Index place = next[idx(r.group ? r.group[i] : 0)]++;
       exits[place] = {order_bits(r.time[i]), static_cast<double>(i)};
       if (truncated_) entries[place] = {order_bits(r.entry[i]), static_cast<double>(i)};
@@ -64,7 +66,8 @@ Cox::Cox(const Records& r, const double* X, Index p, const double* offset, Ties 
     Index i = ptr[idx(s)], e = i;
     const Index end = ptr[idx(s) + 1];
     const auto first_row = static_cast<Index>(row_time_.size());
-    while (i < end) {
+    for (Index step = 0; i < end; ++step) {
+      poll(step);
       const Index first_exit = i, first_entry = e;
       std::uint64_t highest = 0, lowest = 0;
       for (bool first = true; i < end || (truncated_ && e < end); first = false) {
@@ -117,6 +120,7 @@ Cox::Cox(const Records& r, const double* X, Index p, const double* offset, Ties 
   means_.assign(idx(p_), 0.0);
   X_ = Buffer<double>(n_ * p_);
   for (Index k = 0; k < n_; ++k) {
+    poll(k);
     const double* x = X + order_[idx(k)] * p_;
     double* to = X_.data() + k * p_;
     for (Index j = 0; j < p_; ++j) {
@@ -126,6 +130,7 @@ Cox::Cox(const Records& r, const double* X, Index p, const double* offset, Ties 
   }
   for (double& m : means_) m /= total_weight_;
   for (Index k = 0; k < n_; ++k) {
+    poll(k);
     double* to = X_.data() + k * p_;
     for (Index j = 0; j < p_; ++j) to[j] -= means_[idx(j)];
   }
@@ -140,6 +145,7 @@ void Cox::risk_sums(const double* value, Index width, double* out) const {
   const Index R = rows();
   std::fill(out, out + R * width, 0.0);
   for (Index k = 0; k < n_; ++k) {
+    poll(k);
     const Index in = in_[idx(k)], last = out_[idx(k)] - 1;
     if (last < in) continue;
     const double a = weight_[idx(k)] * theta_[idx(k)];
@@ -149,6 +155,7 @@ void Cox::risk_sums(const double* value, Index width, double* out) const {
   }
   for (Index s = 0; s + 1 < static_cast<Index>(row_ptr_.size()); ++s) {
     for (Index row = row_ptr_[idx(s) + 1] - 1; row-- > row_ptr_[idx(s)];) {
+      poll(row);
       for (Index j = 0; j < width; ++j) out[row * width + j] += out[(row + 1) * width + j];
     }
   }
@@ -156,6 +163,7 @@ void Cox::risk_sums(const double* value, Index width, double* out) const {
   std::vector<double> late(idx(R * width), 0.0), size(idx(R), 0.0);
   std::vector<Index> count(idx(R), 0);
   for (Index k = 0; k < n_; ++k) {
+    poll(k);
     const Index in = in_[idx(k)], last = out_[idx(k)] - 1;
     if (last < in) continue;
     ++count[idx(last)];
@@ -193,6 +201,7 @@ void Cox::risk_sums(const double* value, Index width, double* out) const {
     // Some risk set is tiny beside the sums: add up each one by itself, from the rows of its records.
     std::fill(out + first * width, out + end * width, 0.0);
     for (Index k = 0; k < n_; ++k) {
+      poll(k);
       if (in_[idx(k)] < first || out_[idx(k)] > end) continue;
       const double a = weight_[idx(k)] * theta_[idx(k)];
       for (Index row = in_[idx(k)]; row < out_[idx(k)]; ++row) {
@@ -212,6 +221,7 @@ double Cox::set(const double* coef) {
   std::copy_n(coef, p_, coef_.begin());
   double mean = 0.0;
   for (Index k = 0; k < n_; ++k) {
+    poll(k);
     const double* x = X_.data() + k * p_;
     double eta = offset_[idx(k)];
     for (Index j = 0; j < p_; ++j) eta += x[j] * coef_[idx(j)];
@@ -221,6 +231,7 @@ double Cox::set(const double* coef) {
   shift_ = mean / total_weight_;
   double top = 0.0;
   for (Index k = 0; k < n_; ++k) {
+    poll(k);
     eta_[idx(k)] -= shift_;
     theta_[idx(k)] = std::exp(eta_[idx(k)]);
     top = std::max(top, theta_[idx(k)]);
@@ -236,6 +247,7 @@ double Cox::set(const double* coef) {
   hazard_.dying.assign(idx(R), 0.0);
   double loglik = 0.0;
   for (Index row = 0; row < R; ++row) {
+    poll(row);
     for (Index d = died_ptr_[idx(row)]; d < died_ptr_[idx(row) + 1]; ++d) {
       const auto k = idx(died_[idx(d)]);
       D0_[idx(row)] += weight_[k] * theta_[k];
@@ -257,6 +269,7 @@ double Cox::set(const double* coef) {
   }
   cumulative_.assign(idx(R) + 1, 0.0);
   for (Index row = 0; row < R; ++row) {
+    poll(row);
     cumulative_[idx(row) + 1] = cumulative_[idx(row)] + hazard_.plain[idx(row)];
   }
   return loglik;
@@ -265,6 +278,7 @@ double Cox::set(const double* coef) {
 void Cox::gradient(double* out) const {
   std::fill(out, out + p_, 0.0);
   for (Index k = 0; k < n_; ++k) {
+    poll(k);
     const Index in = in_[idx(k)], end = out_[idx(k)];
     double hazard = end > in ? cumulative_[idx(end)] - cumulative_[idx(in)] : 0.0;
     if (event_[idx(k)]) hazard -= hazard_.plain[idx(end) - 1] - hazard_.dying[idx(end) - 1];
@@ -280,10 +294,12 @@ void Cox::information(const double* row_scale, double* out) const {
   std::fill(out, out + p_ * p_, 0.0);
   std::vector<double> cumulative(idx(R) + 1, 0.0);
   for (Index row = 0; row < R; ++row) {
+    poll(row);
     const double g = row_scale ? row_scale[row] : 1.0;
     cumulative[idx(row) + 1] = cumulative[idx(row)] + g * hazard_.plain[idx(row)];
   }
   for (Index k = 0; k < n_; ++k) {
+    poll(k);
     const Index in = in_[idx(k)], end = out_[idx(k)];
     double hazard = end > in ? cumulative[idx(end)] - cumulative[idx(in)] : 0.0;
     if (event_[idx(k)]) {
@@ -297,6 +313,7 @@ void Cox::information(const double* row_scale, double* out) const {
   std::vector<double> S1(idx(R * p_)), mean(idx(p_)), D1(idx(p_));
   risk_sums(X_.data(), p_, S1.data());
   for (Index row = 0; row < R; ++row) {
+    poll(row);
     const double g = row_scale ? row_scale[row] : 1.0;
     const double v = g * row_weight_[idx(row)] / row_events_[idx(row)];
     const double* s = S1.data() + row * p_;
@@ -325,6 +342,7 @@ void Cox::schoenfeld(double* out) const {
   std::vector<double> S1(idx(R * p_)), mean(idx(p_)), D1(idx(p_));
   risk_sums(X_.data(), p_, S1.data());
   for (Index row = 0; row < R; ++row) {
+    poll(row);
     const Index begin = died_ptr_[idx(row)], end = died_ptr_[idx(row) + 1];
     std::fill(D1.begin(), D1.end(), 0.0);
     std::fill(mean.begin(), mean.end(), 0.0);
@@ -352,6 +370,7 @@ void Cox::score(const double* row_scale, double* out) const {
   schoenfeld(residual.data());
   std::fill(out, out + p_, 0.0);
   for (Index row = 0; row < rows(); ++row) {
+    poll(row);
     for (Index d = died_ptr_[idx(row)]; d < died_ptr_[idx(row) + 1]; ++d) {
       const double a = (row_scale ? row_scale[row] : 1.0) * weight_[idx(died_[idx(d)])];
       for (Index j = 0; j < p_; ++j) out[j] += a * residual[idx(d * p_ + j)];
@@ -361,6 +380,7 @@ void Cox::score(const double* row_scale, double* out) const {
 
 void Cox::martingale(double* out) const {
   for (Index k = 0; k < n_; ++k) {
+    poll(k);
     const Index in = in_[idx(k)], end = out_[idx(k)];
     double hazard = end > in ? cumulative_[idx(end)] - cumulative_[idx(in)] : 0.0;
     if (event_[idx(k)]) hazard -= hazard_.plain[idx(end) - 1] - hazard_.dying[idx(end) - 1];
@@ -375,6 +395,7 @@ void Cox::score_residuals(double* out) const {
   std::vector<double> death_mean(idx(R * p_), 0.0), death_B(idx(R * p_), 0.0), D1(idx(p_));
   risk_sums(X_.data(), p_, S1.data());
   for (Index row = 0; row < R; ++row) {
+    poll(row);
     std::fill(D1.begin(), D1.end(), 0.0);
     for (Index d = died_ptr_[idx(row)]; d < died_ptr_[idx(row) + 1]; ++d) {
       const Index k = died_[idx(d)];
@@ -395,6 +416,7 @@ void Cox::score_residuals(double* out) const {
     }
   }
   for (Index k = 0; k < n_; ++k) {
+    poll(k);
     const Index in = in_[idx(k)], end = out_[idx(k)];
     const double* x = X_.data() + k * p_;
     double* to = out + order_[idx(k)] * p_;

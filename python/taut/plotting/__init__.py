@@ -8,6 +8,7 @@ imported when something is drawn, not before; install it with ``pip install 'tau
 
 from __future__ import annotations
 
+from taut.plotting._calibration import SurvivalCalibrationDisplay
 from taut.plotting._coefficients import CoefficientDisplay
 from taut.plotting._confusion import ConfusionDisplay
 from taut.plotting._cv import CVCurveDisplay
@@ -35,6 +36,7 @@ __all__ = [
     "PrivateCurveDisplay",
     "ResidualDisplay",
     "StabilityDisplay",
+    "SurvivalCalibrationDisplay",
     "SurvivalCurveDisplay",
     "TransportPlanDisplay",
     "influential_points_plot_of_the_paper",

@@ -30,7 +30,8 @@ enum class Ties { breslow, efron };
 class Cox {
  public:
   /// X: n x p, row-major. records.group are the strata. Sorts once; keeps a centred copy of X in the
-  /// order of strata and times. X may have any p >= 0. offset may be null.
+  /// order of strata and times. X may have any p >= 0. offset may be null. The monitor is asked in
+  /// all that follows and must live as long.
   Cox(const Records& records, const double* X, Index p, const double* offset, Ties ties, int ulps,
       int n_threads, Monitor& monitor);
 
@@ -71,6 +72,11 @@ class Cox {
     std::vector<double> plain,
         dying;  ///< increments for survivors and for those who die at the row
   };
+  /// Asks the monitor now and then; `step` counts the steps of a loop over records or rows, of at
+  /// most p^2 operations each.
+  void poll(Index step) const {
+    if ((step & poll_mask_) == 0) monitor_->poll({});
+  }
   void risk_sums(const double* value, Index width, double* out) const;
   double scale_of(Index row, Index l) const;
 
@@ -85,6 +91,8 @@ class Cox {
   std::vector<double> weight_, offset_, means_;
   Buffer<double> X_;
   bool truncated_ = false;
+  Monitor* monitor_;
+  Index poll_mask_ = (Index{1} << 16) - 1;
 
   // Of the point set last.
   std::vector<double> coef_, eta_, theta_, S0_, D0_, cumulative_;  ///< cumulative_: sums of plain
