@@ -84,6 +84,9 @@ def test_refused_with_its_reason(cell, design, dtype):
 
 # --------------------------------------------------------------------------------------- properties
 
+# Fewer than the quick profile draws elsewhere, for there is one property a cell.
+EXAMPLES = min(settings().max_examples, 15) if settings().derandomize else settings().max_examples
+
 
 @st.composite
 def problems(draw, cell):
@@ -100,19 +103,21 @@ def problems(draw, cell):
     if constant is not None:
         X[:, -1] = constant
     eta = X @ (rng.standard_normal(p) * (rng.random(p) < 0.5))
-    if penalty != "fused" and draw(st.booleans()):  # differences need columns of one unit
+    if draw(st.booleans()):
         X *= 10.0 ** rng.integers(-3, 4, p)
     y = cells.response(datafit, eta, rng)
     weight = rng.uniform(0.2, 3.0, n) if draw(st.booleans()) else None
     shrinks = penalties.BY_NAME[penalty].convex and penalty != "fused"
-    if not shrinks and datafit in ("logistic", "multinomial"):
-        # Every row once more under another label: what is not shrunk must not separate classes.
-        k = int(y.max()) + 1
-        X, y = np.vstack([X, X]), np.concatenate([y, (y + 1) % k])
-        weight = np.r_[np.ones(n), np.full(n, 0.3)] * np.tile(
-            np.ones(n) if weight is None else weight, 2
+    if not shrinks and datafit in ("logistic", "multinomial", "poisson"):
+        # Every row once more under every other label, or with a count: what is not shrunk must not
+        # separate classes, nor rows without a count.
+        k = int(y.max()) + 1 if datafit != "poisson" else 2
+        others = [(y + c) % k if datafit != "poisson" else y + c for c in range(k)]
+        X, y = np.vstack([X] * k), np.concatenate(others)
+        weight = np.repeat([1.0] + [0.3] * (k - 1), n) * np.tile(
+            np.ones(n) if weight is None else weight, k
         )
-        n = 2 * n
+        n = k * n
     groups = rng.integers(0, max(p // 2, 1), p)
     groups = np.unique(groups, return_inverse=True)[1]
     if datafit == "multinomial" and draw(st.booleans()):
@@ -138,7 +143,7 @@ def problems(draw, cell):
 
 @pytest.mark.parametrize("cell", cells.SOLVED, ids=name_of)
 @given(data=st.data())
-@settings(max_examples=15)
+@settings(max_examples=EXAMPLES)
 def test_certificate_on_random_problems(cell, data):
     case = data.draw(problems(cell))
     top = case.path(n_alphas=1, tol=TOL).alpha_max

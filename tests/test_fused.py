@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from taut import _core, prox
-from taut.linear_model import PenalizedGLM
+from taut.linear_model import PenalizedGLM, penalized_path
 from taut.penalties import Fused
 
 
@@ -234,3 +234,31 @@ def test_estimator_takes_chains():
     model = PenalizedGLM(datafit="quadratic", penalty=Fused(), alpha=0.1).fit(X, y)
     fit = solve(X, y, alphas=0.1, tol=1e-6)
     np.testing.assert_allclose(model.coef_.ravel(), fit["coefs"][0, 0], atol=1e-3)
+
+
+@pytest.mark.parametrize("datafit", ["quadratic", "huber", "sqrt", "logistic", "poisson"])
+def test_nothing_enters_where_free_ends_explain_all(datafit):
+    """One free coefficient says it all: what is left to enter is rounding, at no strength."""
+    rng = np.random.default_rng(3)
+    X = np.repeat(rng.standard_normal((12, 1)), 3, axis=1) * [1.0, 1e-3, 1.0]
+    X[:, 2] = 3.0
+    y = rng.integers(0, 2, 12).astype(float)
+    path = penalized_path(X, y, datafit, Fused(), n_alphas=3, standardize=True)
+    assert path.alpha_max == 0.0
+    assert path.converged.all()
+    assert np.abs(path.coefs * X.std(axis=0)[:, None]).max() < 10.0
+
+
+@pytest.mark.parametrize("make", [np.asfortranarray, sp.csc_array])
+def test_sums_that_cancel_are_no_columns(make):
+    """Once scaled, column 1 is minus column 0: their sum is rounding, and nothing stands on it."""
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((40, 4))
+    X[:, 1] = -0.217 * X[:, 0]
+    y = X[:, 2] + 0.1 * rng.standard_normal(40)
+    labels = [0, 0, 1, 1]
+    path = penalized_path(
+        make(X), y, "quadratic", Fused(labels), n_alphas=5, eps=0.05, standardize=True
+    )
+    assert path.converged.all()
+    assert np.abs(path.coefs).max() < 100.0

@@ -2,6 +2,8 @@
 #include "taut/design/cumulative.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "taut/core/parallel.hpp"
@@ -14,6 +16,14 @@ namespace {
 constexpr Index k_row_block = 4096;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
+
+/// a + b, exactly zero where only rounding is left: columns that are multiples of each other cancel once
+/// they are scaled, and a column of rounding would be taken for one.
+double plus(double a, double b) {
+  constexpr double k_cancelled = 32.0 * std::numeric_limits<double>::epsilon();
+  const double sum = a + b;
+  return std::abs(sum) <= k_cancelled * (std::abs(a) + std::abs(b)) ? 0.0 : sum;
+}
 
 double inverse(const std::vector<double>& scale, Index j) {
   return scale.empty() ? 1.0 : 1.0 / scale[at_(j)];
@@ -50,7 +60,7 @@ void Cumulative::fill_dense(const Design& X, const penalty::Chains& chains,
       for (Index i = begin; i < end; ++i) {
         const double own = column[i];
         column[i] = -sum[i];
-        sum[i] += own;
+        sum[i] = plus(sum[i], own);
       }
     }
     for (Index j = p - 1; j >= 0; --j) {
@@ -58,7 +68,7 @@ void Cumulative::fill_dense(const Design& X, const penalty::Chains& chains,
       const double* from = &values_[at_(j * n)];
       const Index into = chains.reversed(chains.before(j)) ? chains.first(j) : chains.before(j);
       double* to = &values_[at_(into * n)];
-      for (Index i = begin; i < end; ++i) to[i] += from[i];
+      for (Index i = begin; i < end; ++i) to[i] = plus(to[i], from[i]);
     }
   });
   design_ = std::make_unique<Dense<double>>(DenseView<double>{values_.data(), n, p, n});
@@ -85,7 +95,7 @@ void Cumulative::fill_sparse(const Design& X, const penalty::Chains& chains,
       seen[at_(row[e])] = 1;
     }
     for (std::size_t e = 0; e < more.size(); ++e) {
-      sum[at_(more[e])] += more_value[e];
+      sum[at_(more[e])] = plus(sum[at_(more[e])], more_value[e]);
       if (!seen[at_(more[e])]) row.push_back(more[e]);
     }
     std::sort(row.begin(), row.end());

@@ -44,6 +44,9 @@ constexpr double k_inner_share = 0.7;
 /// Below this share of the unit of certificates (null loss, largest gradient) there is only rounding.
 constexpr double k_least_target = 1e-17;
 
+/// A gradient below this share of column times residual is rounding.
+constexpr double k_least_pull = 1e-12;
+
 /// A null model with unpenalised features is fitted to this share of the null loss.
 constexpr double k_null_accuracy = 1e-14;
 
@@ -363,6 +366,29 @@ void write(const design::Standardized& Z, const penalty::Blocks& blocks, const I
   for (Index k = 0; k < K; ++k) intercepts[k] -= mean;
 }
 
+/// The largest strength at which a block enters the model `at` of the problem that is solved; zero if
+/// all that pulls is rounding. Z standardises X.
+double entry_alpha(const design::Standardized& Z, const Problem& problem, const Iterate& at,
+                   const std::vector<double>& grad) {
+  const Index K = problem.outputs(), n = problem.rows();
+  const penalty::Blocks& blocks = problem.penalty.blocks();
+  double square = 0.0;
+  for (Index k = 0; k < K; ++k) {
+    const double* r = &at.residual[at_(k * n)];
+    square += linalg::weighted_dot(problem.Z.weights(), r, r, n);
+  }
+  double alpha = 0.0;
+  for_each_block(problem, nullptr, problem.cols(), [&](Index b, Index first, Index) {
+    double norm = 0.0;
+    for (Index j = first; j < first + blocks.size(b); ++j) norm += std::pow(Z.norm(j), 2);
+    const double* g = &grad[at_(first * K)];
+    if (norm == 0.0 || problem.penalty.pull(g, b) <= k_least_pull * std::sqrt(square * norm))
+      return;
+    alpha = std::max(alpha, problem.penalty.entry_alpha(g, b));
+  });
+  return alpha;
+}
+
 /// alpha_max, alpha_max * eps^(1/(k-1)), .. , alpha_max * eps.
 std::vector<double> alpha_grid(double alpha_max, double eps, Index k) {
   std::vector<double> alphas(at_(k));
@@ -459,11 +485,7 @@ PathReport fit_in_basis(const design::Design& given, const FreeBasis* basis,
   const double unit_loss = datafit.excess(report.null_loss);
   Driver driver(solved, penalty, options, *inner, unit_loss, monitor);
   driver.start(at, grad, true);
-  for_each_block(problem, nullptr, p, [&](Index b, Index first, Index) {
-    if (penalty.blocks().size(b) > 1 || Z.norm(first) > 0.0) {
-      report.alpha_max = std::max(report.alpha_max, penalty.entry_alpha(&grad[at_(first * K)], b));
-    }
-  });
+  report.alpha_max = entry_alpha(Z, solved, at, grad);
   const std::vector<double> alphas =
       options.alphas.empty() ? alpha_grid(report.alpha_max, options.eps, options.n_alphas)
                              : options.alphas;
