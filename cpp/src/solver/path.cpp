@@ -367,12 +367,13 @@ void write(const design::Standardized& Z, const penalty::Blocks& blocks, const I
 }
 
 /// The largest strength at which a block enters the model `at` of the problem that is solved; zero if
-/// all that pulls is rounding. Z standardises X.
+/// all that pulls is rounding. Z standardises X; `rest` is the mean square residual that the problem
+/// leaves out.
 double entry_alpha(const design::Standardized& Z, const Problem& problem, const Iterate& at,
-                   const std::vector<double>& grad) {
+                   const std::vector<double>& grad, double rest) {
   const Index K = problem.outputs(), n = problem.rows();
   const penalty::Blocks& blocks = problem.penalty.blocks();
-  double square = 0.0;
+  double square = rest;
   for (Index k = 0; k < K; ++k) {
     const double* r = &at.residual[at_(k * n)];
     square += linalg::weighted_dot(problem.Z.weights(), r, r, n);
@@ -485,7 +486,7 @@ PathReport fit_in_basis(const design::Design& given, const FreeBasis* basis,
   const double unit_loss = datafit.excess(report.null_loss);
   Driver driver(solved, penalty, options, *inner, unit_loss, monitor);
   driver.start(at, grad, true);
-  report.alpha_max = entry_alpha(Z, solved, at, grad);
+  report.alpha_max = entry_alpha(Z, solved, at, grad, 2.0 * shift);
   const std::vector<double> alphas =
       options.alphas.empty() ? alpha_grid(report.alpha_max, options.eps, options.n_alphas)
                              : options.alphas;
