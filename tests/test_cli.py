@@ -515,8 +515,8 @@ def test_demo(capsys, tmp_path):
     index = (out / "index.html").read_text(encoding="utf-8")
     linked = set(re.findall('href="([^"]*)"', index))
     assert linked == pages - {"index.html"}
-    assert len(linked) == 9
-    other = ("lung.html", "lung-private.html", "colors.html", "graph.html")
+    assert len(linked) == 10
+    other = ("lung.html", "lung-private.html", "colors.html", "graph.html", "heat.html")
     for name in linked:
         html = (out / name).read_text(encoding="utf-8")
         assert self_contained(html)

@@ -17,6 +17,7 @@ import numpy as np
 from taut.cli._errors import UsageError
 from taut.cli._fit import MODEL_NAMES, FitResult, Options, fit_table
 from taut.cli._graph import graph_report
+from taut.cli._heat import heat_report
 from taut.cli._html import beside, check_writable, number, page_html, table_html, write_atomically
 from taut.cli._private_survival import lung_private_report
 from taut.cli._run import require_packages
@@ -81,6 +82,7 @@ def run_demo(arguments: argparse.Namespace) -> None:
         write_atomically(folder / "lung-private.html", lung_private_report())
         write_atomically(folder / "colors.html", colors_report(arguments.n_jobs))
         write_atomically(folder / "graph.html", graph_report(arguments.n_jobs))
+        write_atomically(folder / "heat.html", heat_report())
     write_atomically(folder / "index.html", _index_html(done, lung))
 
     summary = RichTable(box=None, pad_edge=False, header_style="dim")
@@ -135,6 +137,8 @@ def _index_html(done: list[tuple[Case, FitResult]], lung: SurvivalResult) -> str
         "by optimal transport.</p>\n"
         '<p><a href="graph.html">A directed graph</a>: causes and effects among twelve simulated '
         "variables.</p>\n"
+        '<p><a href="heat.html">Heat</a>: the heat equation, by a linear solver that learns its '
+        "parameter from step to step.</p>\n"
         "<h2>On a table of your own</h2>\n"
         "<pre><code>taut fit TABLE.csv --target COLUMN\n"
         "taut survival TABLE.csv --time COLUMN --event COLUMN --group COLUMN\n"

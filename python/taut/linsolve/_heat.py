@@ -91,7 +91,7 @@ class HeatEquation:
     def diffusivity(t: ArrayLike) -> Any:
         """Return kappa at a time, or at an array of times."""
         wave = np.sin(2.0 * np.pi * np.asarray(t, dtype=np.float64))
-        kappa = np.maximum(0.1 * wave, -10.0 * wave)
+        kappa = np.maximum(0.1 * wave, -10.0 * wave) + 0.0  # no negative zero
         return float(kappa) if kappa.ndim == 0 else kappa
 
     @property

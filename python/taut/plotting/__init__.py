@@ -20,6 +20,11 @@ from taut.plotting._privacy import (
     PrivateCurveDisplay,
     influential_points_plot_of_the_paper,
 )
+from taut.plotting._relaxation import (
+    FramesDisplay,
+    LearnedIterationsDisplay,
+    LearnedParameterDisplay,
+)
 from taut.plotting._residual import ResidualDisplay
 from taut.plotting._stability import StabilityDisplay
 from taut.plotting._survival import BrierDisplay, SurvivalCurveDisplay
@@ -31,6 +36,9 @@ __all__ = [
     "CoefficientDisplay",
     "ConfusionDisplay",
     "DagDisplay",
+    "FramesDisplay",
+    "LearnedIterationsDisplay",
+    "LearnedParameterDisplay",
     "OTConvergenceDisplay",
     "PathDisplay",
     "PrivacyAuditDisplay",
