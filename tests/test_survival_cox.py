@@ -301,6 +301,21 @@ def test_a_feature_that_orders_all_events_warns():
     assert not model.converged_
 
 
+def test_coefficients_that_run_away_are_named():
+    X, y, rng = sample(10)
+    never = (rng.random(80) < 0.2).astype(float)  # those who have no event while others are at risk
+    event = np.where(never == 1, 0, y[1])
+    time = np.where(never == 1, 1e3, y[0])
+    with pytest.warns(ConvergenceWarning, match="columns 3 may be infinite"):
+        model = CoxPH().fit(np.c_[X, never], (time, event))
+    assert model.coef_[3] < -15
+    with pytest.warns(ConvergenceWarning, match="columns 0 may be infinite"):
+        CoxPH().fit(np.arange(4.0)[:, None], ([1.0, 2.0, 3.0, 4.0], [1, 1, 1, 1]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        CoxPH().fit(X * [1e-6, 1.0, 1e6], y)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

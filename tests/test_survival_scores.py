@@ -533,3 +533,54 @@ def test_bad_arguments_of_the_bootstrap():
             bootstrap_curve(Y, **options)
     flat = bootstrap_curve(([1.0, 2.0], [0, 0]), 5)
     assert flat.time.size == 0
+
+
+# --- few records, and many ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("time", "event"),
+    [
+        ([2.0], [1]),
+        ([2.0], [0]),
+        ([1.0, 2.0, 3.0, 4.0], [0, 0, 0, 0]),
+        ([2.0, 2.0, 2.0, 2.0], [1, 1, 1, 1]),
+        ([2.0, 2.0, 2.0, 2.0], [1, 0, 1, 0]),
+        ([2.0, 2.0, 2.0, 2.0], [0, 0, 0, 0]),
+    ],
+)
+def test_one_record_all_censored_all_tied(time, event):
+    y, n = (time, event), len(time)
+    curve = KaplanMeier().fit(y)
+    assert curve.survival_[-1] == 1 - np.mean(event)
+    assert np.isnan(curve.median()) == (np.mean(event) < 0.5)
+    seen = concordance_index(y, np.arange(n))
+    pairs = seen.concordant + seen.discordant + seen.tied_risk
+    assert pairs == (4 if event == [1, 0, 1, 0] else 0)
+    assert np.isnan(seen.statistic) == (pairs == 0)
+    assert_allclose(brier_score(y, np.full((n, 1), 0.2), [0.5]), 0.8**2)
+    assert np.isnan(cumulative_dynamic_auc(y, np.arange(n), [0.5]).mean)
+    assert_array_equal(censoring_weights(y), event)
+    table = EventTable.from_records(y)
+    assert (table + table).n_event.sum() == 2 * sum(event)
+    if len(set(event)) == 1 and n > 1 and not any(event):
+        with pytest.raises(ValueError, match="no event in any record"):
+            logrank_test(y, np.arange(n) % 2)
+    elif n > 1:
+        result = logrank_test(y, np.arange(n) % 2)
+        assert result.observed.sum() == sum(event)
+        assert 0 < result.p_value <= 1
+
+
+@pytest.mark.slow
+def test_ten_million_records_are_scored():
+    n = 10_000_000
+    rng = np.random.default_rng(1)
+    last, ends = rng.exponential(size=n), rng.exponential(2.0, size=n)
+    y = (np.minimum(last, ends), last <= ends)
+    assert logrank_test(y, rng.integers(0, 2, n)).p_value > 1e-4
+    found = concordance_index(y, rng.standard_normal(n))
+    assert abs(found.statistic - 0.5) < 4 * found.std_err < 0.002
+    weights = censoring_weights(y, tau=2.0)
+    assert abs(weights.mean() - 1) < 1e-3
+    assert abs(np.mean(weights * np.minimum(y[0], 2.0)) - (1 - np.exp(-2.0))) < 2e-3

@@ -462,6 +462,7 @@ py::dict cox_fit(const py::dict& data, double tol, Index max_iter, const py::obj
   out["coef"] = to_array(std::move(fit.coef));
   out["variance"] = to_array(std::move(variance), {in.X.cols, in.X.cols});
   out["information"] = to_array(std::move(fit.information), {in.X.cols, in.X.cols});
+  out["next"] = to_array(std::move(fit.next));
   out["score_null"] = to_array(std::move(fit.score_null));
   out["information_null"] = to_array(std::move(fit.information_null), {in.X.cols, in.X.cols});
   std::vector<std::int64_t> aliased(fit.aliased.begin(), fit.aliased.end());

@@ -535,6 +535,8 @@ CoxFit fit_cox(Cox& problem, double tol, Index max_iter, Monitor& monitor) {
     problem.information(nullptr, fit.information.data());
     if (last) break;
   }
+  fit.next.assign(idx(p), 0.0);
+  solve_symmetric(fit.information, p, gradient.data(), fit.next.data(), nullptr, fit.aliased);
   return fit;
 }
 

@@ -29,6 +29,10 @@ from taut.survival._surv import (
 )
 from taut.typing import MatrixLike
 
+#: Change of the linear predictor by one more Newton step, in standard deviations of a column, from
+#: which on a coefficient runs away; after convergence it is below 1e-8.
+RUNAWAY = 1e-4
+
 RESIDUALS = ("martingale", "deviance", "score", "schoenfeld", "scaled-schoenfeld", "dfbeta")
 
 
@@ -215,10 +219,12 @@ class CoxPH(BaseEstimator):
                 influence = sums
             self.variance_ = influence.T @ influence
         self.std_err_ = np.sqrt(np.diag(self.variance_))
-        self._warn(aliased)
+        # Where columns order the events, each Newton step still moves the predictor by about 1.
+        spread = np.sqrt(np.diag(out["information_null"]) / np.count_nonzero(events))
+        self._warn(aliased, np.abs(out["next"]) * spread > RUNAWAY)
         return self
 
-    def _warn(self, aliased: NDArray[np.bool_]) -> None:
+    def _warn(self, aliased: NDArray[np.bool_], endless: NDArray[np.bool_]) -> None:
         if aliased.any():
             names = getattr(self, "feature_names_in_", np.arange(aliased.size))
             shown = ", ".join(str(name) for name in names[aliased][:5])
@@ -226,6 +232,15 @@ class CoxPH(BaseEstimator):
                 f"columns {shown} are constant or depend on columns before them; "
                 "their coefficients are set to 0.",
                 UserWarning,
+                stacklevel=3,
+            )
+        if self.converged_ and endless.any():
+            names = getattr(self, "feature_names_in_", np.arange(endless.size))
+            shown = ", ".join(str(name) for name in names[endless][:5])
+            warnings.warn(
+                f"the coefficients of columns {shown} may be infinite: they keep growing while the "
+                "log-likelihood stands still, as for a feature that orders all events.",
+                ConvergenceWarning,
                 stacklevel=3,
             )
         if not self.converged_:

@@ -246,7 +246,10 @@ class CoxNet(BaseEstimator):
         if self.alphas is not None:
             return check_alphas(self.alphas)
         if not self.alpha_max_ > 0:
-            raise ValueError("every penalised column is constant; there is nothing to choose.")
+            raise ValueError(
+                "no penalised column says anything of the events: every penalised column is "
+                "constant, or all records have their event at one time; there is nothing to choose."
+            )
         eps = self.eps if self.eps is not None else (0.01 if n < p else 1e-4)
         grid = np.geomspace(self.alpha_max_, eps * self.alpha_max_, int(self.n_alphas))
         grid[0] = self.alpha_max_

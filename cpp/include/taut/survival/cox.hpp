@@ -102,6 +102,7 @@ class Cox {
 
 struct CoxFit {
   std::vector<double> coef, information, score_null, information_null;
+  std::vector<double> next;   ///< the Newton step that was not taken; far from 0 where b runs away
   std::vector<char> aliased;  ///< columns that depend on others before them; coefficient 0
   double loglik = 0.0, loglik_null = 0.0;
   Index n_iter = 0;
