@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "taut/penalty/folded.hpp"
 
+#include "taut/penalty/folded_prox.hpp"
+
 namespace taut::penalty {
 namespace {
 
 constexpr double k_inf = std::numeric_limits<double>::infinity();
-constexpr int k_newton_steps = 60;
 /// A gradient beyond its threshold by less than this share stays there: at alpha_max, which comes from
 /// the same gradient by other operations, nobody enters.
 constexpr double k_tie = 1e-12;
-
-double soft(double x, double t) { return x > t ? x - t : 0.0; }
 
 /// pen(x), x >= 0, without the weight.
 double at_size(const Folded& f, double x) {
@@ -33,75 +32,23 @@ double at_size(const Folded& f, double x) {
   return 0.0;
 }
 
-/// Largest root x of x + s q x^(q-1) = z, known to exist: Newton from z falls monotonically, the left
-/// side being convex and growing to the right of that root.
-double lq_root(double z, double s, double q) {
-  double x = z;
-  for (int step = 0; step < k_newton_steps; ++step) {
-    const double power = s * q * std::pow(x, q - 1.0);
-    const double next = x - (x + power - z) / (1.0 + (q - 1.0) * power / x);
-    if (!(next < x)) break;
-    x = next;
-  }
-  return x;
-}
-
-/// Closed form of lq_root for q = 1/2 (Xu, Chang, Xu and Zhang, IEEE TNNLS 23, 2012).
-double half_root(double z, double s) {
-  const double cosine = std::max(-1.0, -0.75 * std::sqrt(3.0) * s / (z * std::sqrt(z)));
-  return (2.0 / 3.0) * z * (1.0 + std::cos((2.0 / 3.0) * std::acos(cosine)));
-}
-
-/// The same for q = 2/3: x^(1/3) solves a quartic.
-double two_thirds_root(double z, double s) {
-  const double quarter = z * z / 16.0;
-  const double d = std::sqrt(std::max(0.0, quarter * quarter - 8.0 * s * s * s / 729.0));
-  const double large = std::cbrt(quarter + d);
-  // The cube root of quarter - d, without the difference.
-  const double psi = large + 2.0 * s / (9.0 * large);
-  const double root = std::sqrt(2.0 * psi);
-  const double y = 0.5 * (root + std::sqrt(std::max(0.0, 2.0 * z / root - root * root)));
-  return y * y * y;
-}
-
-/// |z| up to which the prox of s |u|^q is zero.
-double lq_threshold(double s, double q) {
-  return std::pow(2.0 * s * (1.0 - q), 1.0 / (2.0 - q)) * (2.0 - q) / (2.0 * (1.0 - q));
-}
-
 /// prox for z >= 0 and no bound, step including the weight.
 double unbounded(const Folded& f, double z, double t) {
   const double a = f.alpha, gamma = f.gamma;
   if (t * a == 0.0) return z;
   switch (f.shape) {
     case Shape::l1:
-      return soft(z, t * a);
+      return prox_at<Shape::l1>(a, gamma, z, t);
     case Shape::mcp:
+      return prox_at<Shape::mcp>(a, gamma, z, t);
     case Shape::cel0:
-      if (t >= gamma) return z > a * std::sqrt(t * gamma) ? z : 0.0;
-      return z < gamma * a ? soft(z, t * a) / (1.0 - t / gamma) : z;
-    case Shape::scad: {
-      if (t < gamma - 1.0) {
-        if (z <= a * (1.0 + t)) return soft(z, t * a);
-        if (z >= gamma * a) return z;
-        return std::isinf(gamma) ? z - t * a
-                                 : ((gamma - 1.0) * z - t * gamma * a) / (gamma - 1.0 - t);
-      }
-      // Concave between alpha and gamma alpha: the best on either side of that.
-      const double near = std::min(soft(z, t * a), a), far = std::max(z, gamma * a);
-      const double at_near = 0.5 * (near - z) * (near - z) + t * at_size(f, near);
-      const double at_far = 0.5 * (far - z) * (far - z) + t * at_size(f, far);
-      return at_far < at_near ? far : near;
-    }
+      return prox_at<Shape::cel0>(a, gamma, z, t);
+    case Shape::scad:
+      return prox_at<Shape::scad>(a, gamma, z, t);
     case Shape::l0:
-      return z > std::sqrt(2.0 * t * a) ? z : 0.0;
-    case Shape::lq: {
-      const double s = t * a;
-      if (z <= lq_threshold(s, gamma)) return 0.0;
-      if (gamma == 0.5) return half_root(z, s);
-      if (gamma == 2.0 / 3.0) return two_thirds_root(z, s);
-      return lq_root(z, s, gamma);
-    }
+      return prox_at<Shape::l0>(a, gamma, z, t);
+    case Shape::lq:
+      return prox_at<Shape::lq>(a, gamma, z, t);
   }
   return z;
 }
