@@ -42,7 +42,7 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
                   bool fit_intercept, bool standardize, const py::object& coef_init,
                   const py::object& intercept_init, double tol, Index max_iter, bool early_stop,
                   Index max_active, const std::string& solver, int n_threads,
-                  const py::object& callback) {
+                  const py::object& callback, const py::object& output_factor) {
   const DesignView view = design_view(X, "X");
   const std::unique_ptr<design::Design> design = std::visit(MakeDesign{}, view);
   const Index n = design->rows(), p = design->cols();
@@ -54,7 +54,12 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
   const std::vector<double> weights = normalised_weights(sample_weight, n);
   const auto loss =
       make_datafit(datafit, {n, K, response.data(), weights.data(), delta, sigma_min});
-  const PenaltySpec spec{p, K, penalty_factor, lower, upper, groups, l1_ratio, gamma, exponent};
+  const PenaltySpec spec{p,      K,        penalty_factor, lower,    upper,
+                         groups, l1_ratio, gamma,          exponent, output_factor};
+  if (!output_factor.is_none() && (datafit != "cumulative_logit" || penalty != "elastic_net")) {
+    throw py::value_error(
+        "output_factor goes with datafit='cumulative_logit' and penalty='elastic_net'.");
+  }
   std::optional<Fusion> fusion;
   std::unique_ptr<penalty::Penalty> pen;
   if (penalty == "fused") {
@@ -167,5 +172,6 @@ void bind_linear(py::module_& m) {
         arg("eps") = 1e-3, arg("fit_intercept") = true, arg("standardize") = false,
         arg("coef_init") = py::none(), arg("intercept_init") = py::none(), arg("tol") = 1e-6,
         arg("max_iter") = 10000, arg("early_stop") = false, arg("max_active") = -1,
-        arg("solver") = "auto", arg("n_threads") = 1, arg("callback") = py::none());
+        arg("solver") = "auto", arg("n_threads") = 1, arg("callback") = py::none(),
+        arg("output_factor") = py::none());
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "array.hpp"
+#include "taut/datafit/cumulative_logit.hpp"
 #include "taut/datafit/huber.hpp"
 #include "taut/datafit/logistic.hpp"
 #include "taut/datafit/multinomial.hpp"
@@ -106,6 +107,31 @@ inline void check_counts(const DatafitSpec& spec) {
   }
 }
 
+/// Columns 1{class <= k}, k = 0, 1, ..: each row 0, .. 0, 1, .. 1, and no class without weight.
+inline void check_cumulated(const DatafitSpec& spec) {
+  std::vector<double> weight(static_cast<std::size_t>(spec.outputs + 1), 0.0);
+  for (Index i = 0; i < spec.rows; ++i) {
+    Index above = 0;
+    double before = 0.0;
+    for (Index k = 0; k < spec.outputs; ++k) {
+      const double below = spec.y[k * spec.rows + i];
+      if ((below != 0.0 && below != 1.0) || below < before) {
+        throw py::value_error(
+            "y of datafit='cumulative_logit' must have rows 0, .. 0, 1, .. 1, which row " +
+            std::to_string(i) + " is not.");
+      }
+      above += below == 0.0;
+      before = below;
+    }
+    weight[static_cast<std::size_t>(above)] += spec.weights[i];
+  }
+  const auto empty = std::find(weight.begin(), weight.end(), 0.0);
+  if (empty != weight.end()) {
+    throw py::value_error("y of datafit='cumulative_logit' has no weight in class " +
+                          std::to_string(empty - weight.begin()) + ".");
+  }
+}
+
 inline std::unique_ptr<datafit::Datafit> make_datafit(const std::string& name,
                                                       const DatafitSpec& spec) {
   if (name == "quadratic") {
@@ -113,6 +139,11 @@ inline std::unique_ptr<datafit::Datafit> make_datafit(const std::string& name,
   }
   if (name == "multinomial") {
     return std::make_unique<datafit::Multinomial>(spec.rows, spec.outputs, spec.y, spec.weights);
+  }
+  if (name == "cumulative_logit") {
+    check_cumulated(spec);
+    return std::make_unique<datafit::CumulativeLogit>(spec.rows, spec.outputs, spec.y,
+                                                      spec.weights);
   }
   const bool known = name == "logistic" || name == "poisson" || name == "huber" || name == "sqrt";
   if (known && spec.outputs > 1) {
@@ -141,8 +172,8 @@ inline std::unique_ptr<datafit::Datafit> make_datafit(const std::string& name,
                                                     spec.weights);
   }
   throw py::value_error(
-      "datafit must be 'quadratic', 'logistic', 'multinomial', 'poisson', 'huber' or 'sqrt', got "
-      "'" +
+      "datafit must be 'quadratic', 'logistic', 'multinomial', 'cumulative_logit', 'poisson', "
+      "'huber' or 'sqrt', got '" +
       name + "'.");
 }
 
@@ -154,6 +185,7 @@ struct PenaltySpec {
   double l1_ratio = 1.0;
   double gamma = 3.0;     ///< mcp, scad
   double exponent = 0.5;  ///< lq
+  py::object output_factor = py::none();  ///< elastic_net with datafit cumulative_logit
 };
 
 /// Blocks of groups, the group of each column; None: every column is one.
@@ -235,7 +267,8 @@ inline std::unique_ptr<penalty::Penalty> make_penalty(const std::string& name,
         spec.outputs, spec.l1_ratio,
         penalty::FeatureRules{to_vector(spec.factor, "penalty_factor", p),
                               to_vector(spec.lower, "lower", p),
-                              to_vector(spec.upper, "upper", p)});
+                              to_vector(spec.upper, "upper", p)},
+        to_vector(spec.output_factor, "output_factor", spec.outputs));
   }
   if (grouped && bounded) {
     throw py::value_error("lower and upper do not go with penalty='" + name + "'.");

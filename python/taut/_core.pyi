@@ -57,6 +57,7 @@ def fit_path(
     solver: str = "auto",
     n_threads: int = 1,
     callback: Callable[[ProgressInfo], object] | None = None,
+    output_factor: _Vector = None,
 ) -> dict[str, Any]: ...
 def prox_tv1d(x: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]: ...
 

@@ -26,10 +26,12 @@ double one_sided(double a, double l2, double bound) {
 
 }  // namespace
 
-ElasticNet::ElasticNet(Index outputs, double l1_ratio, FeatureRules rules)
+ElasticNet::ElasticNet(Index outputs, double l1_ratio, FeatureRules rules,
+                       std::vector<double> output_factor)
     : Penalty(outputs),
       l1_ratio_(l1_ratio),
       rules_(std::move(rules)),
+      output_factor_(std::move(output_factor)),
       lower_(rules_.lower),
       upper_(rules_.upper) {}
 
@@ -38,26 +40,31 @@ void ElasticNet::set_scale(const std::vector<double>& scale) {
   for (std::size_t j = 0; j < upper_.size(); ++j) upper_[j] = rules_.upper[j] * scale[j];
 }
 
-Piece ElasticNet::piece(Index j) const {
-  const double c = entry(rules_.factor, j, 1.0);
-  if (std::isinf(c)) return {0.0, 0.0, 0.0, 0.0};
-  const double strength = alpha() * c;
-  return {strength * l1_ratio_, strength * (1.0 - l1_ratio_), entry(lower_, j, -k_inf),
-          entry(upper_, j, k_inf)};
+double ElasticNet::strength(Index j) const { return alpha() * entry(rules_.factor, j, 1.0); }
+
+double ElasticNet::least_output_factor() const {
+  if (output_factor_.empty()) return 1.0;
+  return *std::min_element(output_factor_.begin(), output_factor_.end());
+}
+
+Piece ElasticNet::piece(Index j, Index k) const {
+  if (std::isinf(entry(rules_.factor, j, 1.0))) return {0.0, 0.0, 0.0, 0.0};
+  const double t = strength(j) * entry(output_factor_, k, 1.0);
+  return {t * l1_ratio_, t * (1.0 - l1_ratio_), entry(lower_, j, -k_inf), entry(upper_, j, k_inf)};
 }
 
 double ElasticNet::value(const double* b, Index j) const {
-  const Piece q = piece(j);
   double total = 0.0;
   for (Index k = 0; k < outputs(); ++k) {
+    const Piece q = piece(j, k);
     total += q.l1 * std::abs(b[k]) + 0.5 * q.l2 * b[k] * b[k];
   }
   return total;
 }
 
 void ElasticNet::prox(double* b, double step, Index j) const {
-  const Piece q = piece(j);
   for (Index k = 0; k < outputs(); ++k) {
+    const Piece q = piece(j, k);
     // One coordinate is convex, so the box clips the unconstrained answer.
     const double u = soft(b[k], step * q.l1) / (1.0 + step * q.l2);
     b[k] = std::clamp(u, q.lower, q.upper);
@@ -65,9 +72,9 @@ void ElasticNet::prox(double* b, double step, Index j) const {
 }
 
 double ElasticNet::subdiff_distance(const double* b, const double* g, Index j) const {
-  const Piece q = piece(j);
   double worst = 0.0;
   for (Index k = 0; k < outputs(); ++k) {
+    const Piece q = piece(j, k);
     // One-sided slopes of the objective; at a bound only the inward direction is open.
     const double smooth = g[k] + q.l2 * b[k];
     const double up = b[k] < q.upper ? smooth + (b[k] >= 0.0 ? q.l1 : -q.l1) : k_inf;
@@ -78,7 +85,7 @@ double ElasticNet::subdiff_distance(const double* b, const double* g, Index j) c
 }
 
 double ElasticNet::pull(const double* g, Index j) const {
-  const Piece q = piece(j);
+  const Piece q = piece(j, 0);
   double most = 0.0;
   for (Index k = 0; k < outputs(); ++k) {
     if (q.upper > 0.0) most = std::max(most, -g[k]);
@@ -87,19 +94,29 @@ double ElasticNet::pull(const double* g, Index j) const {
   return most;
 }
 
-double ElasticNet::threshold(Index j) const { return is_excluded(j) ? k_inf : piece(j).l1; }
+double ElasticNet::threshold(Index j) const {
+  return is_excluded(j) ? k_inf : strength(j) * least_output_factor() * l1_ratio_;
+}
 
 double ElasticNet::entry_alpha(const double* g, Index j) const {
   const double c = entry(rules_.factor, j, 1.0);
   if (c == 0.0 || is_excluded(j)) return 0.0;
-  return pull(g, j) / (c * std::max(l1_ratio_, k_least_l1_ratio));
+  const Piece q = piece(j, 0);
+  double most = 0.0;
+  for (Index k = 0; k < outputs(); ++k) {
+    const double o = entry(output_factor_, k, 1.0);
+    if (o == 0.0) continue;
+    if (q.upper > 0.0) most = std::max(most, -g[k] / o);
+    if (q.lower < 0.0) most = std::max(most, g[k] / o);
+  }
+  return most / (c * std::max(l1_ratio_, k_least_l1_ratio));
 }
 
 double ElasticNet::conjugate(const double* g, Index j) const {
-  const Piece q = piece(j);
   double total = 0.0;
   for (Index k = 0; k < outputs(); ++k) {
     if (unopposed(g, k, j) > 0.0) continue;
+    const Piece q = piece(j, k);
     total +=
         std::max(one_sided(-g[k] - q.l1, q.l2, q.upper), one_sided(g[k] - q.l1, q.l2, -q.lower));
   }
@@ -107,10 +124,10 @@ double ElasticNet::conjugate(const double* g, Index j) const {
 }
 
 double ElasticNet::feasible_scale(const double* g, Index j) const {
-  const Piece q = piece(j);
-  if (q.l2 > 0.0 || q.l1 == 0.0) return 1.0;
   double scale = 1.0;
   for (Index k = 0; k < outputs(); ++k) {
+    const Piece q = piece(j, k);
+    if (q.l2 > 0.0 || q.l1 == 0.0) continue;
     if (std::isinf(q.upper) && -g[k] > q.l1) scale = std::min(scale, q.l1 / -g[k]);
     if (std::isinf(q.lower) && g[k] > q.l1) scale = std::min(scale, q.l1 / g[k]);
   }
@@ -118,23 +135,25 @@ double ElasticNet::feasible_scale(const double* g, Index j) const {
 }
 
 double ElasticNet::unopposed(const double* g, Index k, Index j) const {
-  const Piece q = piece(j);
+  const Piece q = piece(j, k);
   if (q.l1 > 0.0 || q.l2 > 0.0) return 0.0;
   return std::isinf(g[k] > 0.0 ? q.lower : q.upper) ? std::abs(g[k]) : 0.0;
 }
 
 bool ElasticNet::is_free(Index j) const {
-  return entry(rules_.factor, j, 1.0) == 0.0 && !is_excluded(j);
+  return entry(rules_.factor, j, 1.0) * least_output_factor() == 0.0 && !is_excluded(j);
 }
 
 bool ElasticNet::is_excluded(Index j) const {
-  const Piece q = piece(j);
+  const Piece q = piece(j, 0);
   return q.lower == 0.0 && q.upper == 0.0;
 }
 
 bool ElasticNet::as_piece(Index j, Piece& out) const {
-  out = piece(j);
+  out = piece(j, 0);
   return true;
 }
+
+void ElasticNet::coordinate_piece(Index j, Index k, Piece& out) const { out = piece(j, k); }
 
 }  // namespace taut::penalty

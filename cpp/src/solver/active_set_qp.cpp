@@ -48,7 +48,7 @@ void ActiveSetQP::load(const penalty::Penalty& penalty, const Coordinate* coordi
   const double inverse = 1.0 / scale;
   for (Index a = 0; a < size_; ++a) {
     penalty::Piece& e = pieces_[at(a)];
-    penalty.as_piece(coordinates[a].feature, e);
+    penalty.coordinate_piece(coordinates[a].feature, coordinates[a].output, e);
     e.l1 *= inverse;
     e.l2 *= inverse;
   }

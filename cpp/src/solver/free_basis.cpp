@@ -27,7 +27,9 @@ std::vector<Index> free_columns(const design::Design& X, const penalty::Penalty&
     bool open = !penalty.is_excluded(b);
     for (const double slope : {1.0, -1.0}) {
       g.assign(at_(penalty.width(b)), slope);
-      open = open && penalty.unopposed(g.data(), 0, b) > 0.0;
+      for (Index k = 0; k < penalty.width(b); ++k) {
+        open = open && penalty.unopposed(g.data(), k, b) > 0.0;
+      }
     }
     for (Index j = blocks.begin(b); open && j < blocks.begin(b) + blocks.size(b); ++j) {
       out.push_back(blocks.order().empty() ? j : blocks.order()[at_(j)]);

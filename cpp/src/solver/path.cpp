@@ -49,6 +49,8 @@ constexpr double k_least_pull = 1e-12;
 
 /// A null model with unpenalised features is fitted to this share of the null loss.
 constexpr double k_null_accuracy = 1e-14;
+/// A strength at which no penalised coefficient enters a model.
+constexpr double k_all_out = 1e30;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
 
@@ -100,6 +102,8 @@ class Driver {
     }
     flush();
     if (!set_.empty() || !grad_known) {
+      // What is free in part has another part, which is to be left out.
+      penalty_.set_alpha(k_all_out);
       solve(at, k_null_accuracy * std::max(unit_, 1e-300));
       gradients(problem_, at, nullptr, problem_.cols(), grad.data());
       measure(grad);

@@ -124,7 +124,9 @@ bool ProxNewton::select(const Iterate& at, bool rebuild) {
       for (Index c = 0; c < count(); ++c) {
         const Index j = features_[at_(c)];
         if (in_model_[at_(c * K + k)]) continue;
-        if (!penalty.as_piece(j, e)) {
+        if (penalty.as_piece(j, e)) {
+          penalty.coordinate_piece(j, k, e);
+        } else {
           penalty.as_folded(j, f);
           e = {penalty.threshold(j), 0.0, f.lower, f.upper};
           // The threshold speaks of a bound of the curvature, the model has the curvature itself.

@@ -94,7 +94,8 @@ class Penalty {
   /// Largest c in [0, 1] with conjugate(c g, b) finite.
   virtual double feasible_scale(const double* g, Index b) const = 0;
 
-  /// True for a block that no alpha keeps out: it is in every model, the null model too.
+  /// True for a block that no alpha keeps out, at least one coordinate of it: it is in every model,
+  /// the null model too.
   virtual bool is_free(Index b) const = 0;
   /// Size of the gradient of coordinate k < width(b) of the block where nothing opposes it, neither
   /// penalty nor bound: zero at a solution. Such a direction has no finite conjugate; conjugate() and
@@ -110,6 +111,12 @@ class Penalty {
   virtual bool as_piece(Index b, Piece& piece) const {
     (void)b, (void)piece;
     return false;
+  }
+  /// The piece of coordinate k of block b, for a penalty whose as_piece() speaks of the first one only:
+  /// where outputs have factors of their own.
+  virtual void coordinate_piece(Index b, Index k, Piece& piece) const {
+    (void)k;
+    as_piece(b, piece);
   }
   /// Fills `norm` if block b is of that form.
   virtual bool as_norm(Index b, BlockNorm& norm) const {
