@@ -56,9 +56,12 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
       make_datafit(datafit, {n, K, response.data(), weights.data(), delta, sigma_min});
   const PenaltySpec spec{p,      K,        penalty_factor, lower,    upper,
                          groups, l1_ratio, gamma,          exponent, output_factor};
-  if (!output_factor.is_none() && (datafit != "cumulative_logit" || penalty != "elastic_net")) {
+  const bool second_order = solver == "auto" || solver == "gram" || solver == "naive";
+  if (!output_factor.is_none() &&
+      (datafit != "cumulative_logit" || penalty != "elastic_net" || !second_order)) {
     throw py::value_error(
-        "output_factor goes with datafit='cumulative_logit' and penalty='elastic_net'.");
+        "output_factor goes with datafit='cumulative_logit', penalty='elastic_net' and the solvers "
+        "'auto', 'gram' and 'naive'.");
   }
   std::optional<Fusion> fusion;
   std::unique_ptr<penalty::Penalty> pen;

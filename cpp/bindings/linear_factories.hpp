@@ -183,8 +183,8 @@ struct PenaltySpec {
   Index outputs = 1;
   py::object factor, lower, upper, groups;  ///< arrays or None
   double l1_ratio = 1.0;
-  double gamma = 3.0;     ///< mcp, scad
-  double exponent = 0.5;  ///< lq
+  double gamma = 3.0;                     ///< mcp, scad
+  double exponent = 0.5;                  ///< lq
   py::object output_factor = py::none();  ///< elastic_net with datafit cumulative_logit
 };
 
@@ -266,8 +266,7 @@ inline std::unique_ptr<penalty::Penalty> make_penalty(const std::string& name,
     return std::make_unique<penalty::ElasticNet>(
         spec.outputs, spec.l1_ratio,
         penalty::FeatureRules{to_vector(spec.factor, "penalty_factor", p),
-                              to_vector(spec.lower, "lower", p),
-                              to_vector(spec.upper, "upper", p)},
+                              to_vector(spec.lower, "lower", p), to_vector(spec.upper, "upper", p)},
         to_vector(spec.output_factor, "output_factor", spec.outputs));
   }
   if (grouped && bounded) {

@@ -115,7 +115,7 @@ TEST_CASE("cumulative logit: rows without probability, weight, or measure") {
   zeta[0] = 900.0, zeta[1] = 800.0, zeta[2] = -3000.0, zeta[6] = 0.0;
   const double value = f.evaluate(zeta, r);
   CHECK(std::isfinite(value));
-  CHECK(value > 800.0 * third);
+  CHECK(value > 799.0 * third);
   for (double x : r) CHECK(std::isfinite(x));
   CHECK(std::isfinite(f.dual(r, 1.0)));
 }

@@ -409,3 +409,53 @@ TEST_CASE("elastic net: bounds follow the scale of the rows") {
     CHECK(high == expected[j][1]);
   }
 }
+
+TEST_CASE("elastic net: factors of outputs act as factors of single outputs would") {
+  Random random(9);
+  const std::vector<double> share = {0.0, 1.0, 2.5};
+  for (int trial = 0; trial < 200; ++trial) {
+    const Rule rule = draw(random);
+    FeatureRules rules;
+    rules.factor = {7.0, rule.factor, 9.0};
+    rules.lower = {-0.01, rule.lower, -0.02};
+    rules.upper = {0.01, rule.upper, 0.02};
+    ElasticNet all(3, rule.l1_ratio, rules, share);
+    all.set_alpha(rule.alpha);
+    std::vector<double> u = random.normals(3), g = random.normals(3), prox = g;
+    for (double& x : u) x = std::clamp(random.below(3) == 0 ? 0.0 : x, rule.low(), rule.high());
+    all.prox(prox.data(), 0.6, k_feature);
+    double value = 0.0, distance = 0.0, conjugate = 0.0, scale = 1.0, entry = 0.0;
+    for (Index k = 0; k < 3; ++k) {
+      Rule one = rule;
+      // An excluded feature is excluded, whatever the factor of the output.
+      if (!std::isinf(rule.factor)) one.factor *= share[at(k)];
+      const auto pen = make(one);
+      double single = g[at(k)];
+      pen->prox(&single, 0.6, k_feature);
+      CHECK(prox[at(k)] == doctest::Approx(single));
+      single = g[at(k)];
+      value += pen->value(&u[at(k)], k_feature);
+      distance = std::max(distance, pen->subdiff_distance(&u[at(k)], &single, k_feature));
+      conjugate += pen->conjugate(&single, k_feature);
+      scale = std::min(scale, pen->feasible_scale(&single, k_feature));
+      entry = std::max(entry, pen->entry_alpha(&single, k_feature));
+      CHECK(all.unopposed(g.data(), k, k_feature) == pen->unopposed(&single, 0, k_feature));
+      penalty::Piece piece, expected;
+      all.coordinate_piece(k_feature, k, piece);
+      pen->as_piece(k_feature, expected);
+      CHECK(piece.l1 == doctest::Approx(expected.l1));
+      CHECK(piece.l2 == doctest::Approx(expected.l2));
+      CHECK(piece.lower == expected.lower);
+      CHECK(piece.upper == expected.upper);
+    }
+    CHECK(all.value(u.data(), k_feature) == doctest::Approx(value));
+    CHECK(all.subdiff_distance(u.data(), g.data(), k_feature) == doctest::Approx(distance));
+    const double found = all.conjugate(g.data(), k_feature);
+    CHECK((found == conjugate || found == doctest::Approx(conjugate)));  // both may be infinite
+    CHECK(all.feasible_scale(g.data(), k_feature) == doctest::Approx(scale));
+    CHECK(all.entry_alpha(g.data(), k_feature) == doctest::Approx(entry));
+    const bool excluded = all.is_excluded(k_feature);
+    CHECK(all.is_free(k_feature) == !excluded);
+    CHECK(all.is_split(k_feature) == (!excluded && rule.factor > 0.0));
+  }
+}

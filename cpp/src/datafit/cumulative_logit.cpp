@@ -28,22 +28,35 @@ inline double one_minus_exp(double g, double e) {
   return select(g < k_small, x * t, 1.0 - e);
 }
 
-/// Probabilities that belong to (a, b = a - d), scaled or not, without cancellation where it matters.
-struct Inverse {
-  double a, b, P, high, low;  ///< P, 1 - sigma(eta_y), sigma(eta_(y-1))
+/// Least 1 - |d|: beyond it only the rounding of d is left, and a probability of zero, taken for
+/// exact, would make a dual infinite.
+constexpr double k_least_rest = 4.5e-16;
+/// Shares below this count as zero.
+constexpr double k_tiny = 1e-250;
 
-  Inverse(double a_, double d) : a(select(a_ > 0.0, a_, 0.0)), b(select(a > d, a - d, 0.0)) {
-    const double q = std::sqrt(1.0 + 4.0 * a * b);
-    P = (1.0 - d) * (1.0 + d) / (q + a + b);
-    high = select(b < 1.0, a * (1.0 + q - 2.0 * b) / (1.0 + q), 0.5 * (1.0 + d - P));
-    low = select(a < 1.0, b * (1.0 + q - 2.0 * a) / (1.0 + q), 0.5 * (1.0 - d - P));
+/// Probabilities that belong to (a, d) with b = a - d, scaled or not. Each is a product of positive
+/// factors: nothing cancels but in 1 - d and 1 + d themselves.
+struct Inverse {
+  double a, b, P;
+  double upper, above;  ///< sigma(eta_y) and the rest
+  double lower, below;  ///< sigma(eta_(y-1)) and the rest
+
+  Inverse(double a_, double d) : a(select(a_ > 0.0, a_, 0.0)), b(select(a_ > d, a_ - d, 0.0)) {
+    const double high = select(1.0 - d > k_least_rest, 1.0 - d, k_least_rest);
+    const double low = select(1.0 + d > k_least_rest, 1.0 + d, k_least_rest);
+    const double q = std::sqrt(1.0 + 4.0 * a * b), whole = q + a + b;
+    P = high * low / whole;
+    upper = 0.5 * high * (1.0 + low / whole);
+    above = low * a * (1.0 + q + 2.0 * b) / ((1.0 + q) * whole);
+    lower = high * b * (1.0 + q + 2.0 * a) / ((1.0 + q) * whole);
+    below = 0.5 * low * (1.0 + high / whole);
   }
 };
 
-/// share * logit(1 - p) with 0 * inf = 0.
-inline double times_logit(double share, double p) {
-  const double y = share * (linalg::fast_log(1.0 - p) - linalg::fast_log(p));
-  return select(share > 0.0, y, 0.0);
+/// share * log(rest / p) with 0 * inf = 0.
+inline double times_log(double share, double rest, double p) {
+  const double y = share * (linalg::fast_log(rest) - linalg::fast_log(p));
+  return select(share > k_tiny, y, 0.0);
 }
 
 }  // namespace
@@ -169,7 +182,8 @@ double CumulativeLogit::dual(const double* r, double c) const {
     }
     for (Index i = 0; i < count; ++i) {
       const Inverse at(c * a[i], c * d[i]);
-      const double logs = times_logit(at.a, at.high) + times_logit(at.b, at.low);
+      // -a logit(upper) + b logit(lower), their signs turned once more.
+      const double logs = times_log(at.a, at.upper, at.above) + times_log(at.b, at.below, at.lower);
       part[i] = logs - at.a * up[i] + at.b * down[i] - linalg::fast_log(at.P);
     }
     total += linalg::dot(weights() + begin, part, count);
@@ -181,7 +195,8 @@ double CumulativeLogit::dual(const double* r, double c) const {
 /// between them; column k of zeta moves both if k < y, the upper one alone if k = y.
 void CumulativeLogit::curvature(const double* r, Index k, Index l, double* h) const {
   const Index n = rows();
-  const double first = static_cast<double>(std::min(k, l)), last = static_cast<double>(std::max(k, l));
+  const double first = static_cast<double>(std::min(k, l)),
+               last = static_cast<double>(std::max(k, l));
   double a[k_block], d[k_block];
   for (Index begin = 0; begin < n; begin += k_block) {
     const Index count = std::min(k_block, n - begin);

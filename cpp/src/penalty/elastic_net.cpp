@@ -47,6 +47,11 @@ double ElasticNet::least_output_factor() const {
   return *std::min_element(output_factor_.begin(), output_factor_.end());
 }
 
+double ElasticNet::largest_output_factor() const {
+  if (output_factor_.empty()) return 1.0;
+  return *std::max_element(output_factor_.begin(), output_factor_.end());
+}
+
 Piece ElasticNet::piece(Index j, Index k) const {
   if (std::isinf(entry(rules_.factor, j, 1.0))) return {0.0, 0.0, 0.0, 0.0};
   const double t = strength(j) * entry(output_factor_, k, 1.0);
@@ -142,6 +147,10 @@ double ElasticNet::unopposed(const double* g, Index k, Index j) const {
 
 bool ElasticNet::is_free(Index j) const {
   return entry(rules_.factor, j, 1.0) * least_output_factor() == 0.0 && !is_excluded(j);
+}
+
+bool ElasticNet::is_split(Index j) const {
+  return is_free(j) && entry(rules_.factor, j, 1.0) * largest_output_factor() > 0.0;
 }
 
 bool ElasticNet::is_excluded(Index j) const {

@@ -49,7 +49,7 @@ constexpr double k_least_pull = 1e-12;
 
 /// A null model with unpenalised features is fitted to this share of the null loss.
 constexpr double k_null_accuracy = 1e-14;
-/// A strength at which no penalised coefficient enters a model.
+/// A strength at which no penalised coefficient of a block that is free in part enters a model.
 constexpr double k_all_out = 1e30;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
@@ -97,13 +97,15 @@ class Driver {
   /// gradients (p x K), which are also left in `grad`.
   void start(Iterate& at, std::vector<double>& grad, bool grad_known) {
     measure(grad);
+    bool split = false;
     for (Index b = 0; b < problem_.blocks(); ++b) {
-      if (!in_set_[at_(blocks_.begin(b))] && penalty_.is_free(b)) join(b);
+      if (in_set_[at_(blocks_.begin(b))] || !penalty_.is_free(b)) continue;
+      split = split || penalty_.is_split(b);
+      join(b);
     }
     flush();
     if (!set_.empty() || !grad_known) {
-      // What is free in part has another part, which is to be left out.
-      penalty_.set_alpha(k_all_out);
+      if (split) penalty_.set_alpha(k_all_out);
       solve(at, k_null_accuracy * std::max(unit_, 1e-300));
       gradients(problem_, at, nullptr, problem_.cols(), grad.data());
       measure(grad);

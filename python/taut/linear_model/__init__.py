@@ -28,6 +28,7 @@ from taut.linear_model.nonconvex import (
     SCADRegression,
     SCADRegressionCV,
 )
+from taut.linear_model.ordinal import PRESTO, PRESTOCV
 from taut.linear_model.path import (
     enet_path,
     group_lasso_path,
@@ -55,6 +56,8 @@ from taut.linear_model.robust import (
 )
 
 __all__ = [
+    "PRESTO",
+    "PRESTOCV",
     "AdaptiveLasso",
     "AdaptiveLassoCV",
     "ConcomitantLasso",

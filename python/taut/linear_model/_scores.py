@@ -11,6 +11,7 @@ from scipy.special import log_expit, log_softmax, xlogy
 
 from taut._validation import Float64
 from taut.datafits import Datafit, Huber
+from taut.linear_model._cumulative import held_out_loss
 from taut.linear_model._folds import Fold
 from taut.linear_model._problem import Problem, Raw
 
@@ -25,6 +26,7 @@ SCORINGS: dict[str, tuple[str, ...]] = {
     "huber": ("deviance", "mse", "mae"),
     "logistic": ("deviance", "class"),
     "multinomial": ("deviance", "class"),
+    "cumulative_logit": ("brier", "log_loss", "rare_brier"),
     "poisson": ("deviance", "mse", "mae"),
 }
 
@@ -96,6 +98,8 @@ def row_loss(datafit: Datafit, scoring: str, y: Float64, eta: Float64) -> Float6
             inside = np.minimum(np.abs(r), datafit.delta)
             return np.asarray((inside * (2.0 * np.abs(r) - inside)).mean(axis=2))
         return np.asarray((r**2).mean(axis=2))
+    if datafit.name == "cumulative_logit":
+        return held_out_loss(scoring, y, eta, PROBABILITY_FLOOR)
     low, high = np.log(PROBABILITY_FLOOR), np.log1p(-PROBABILITY_FLOOR)
     if datafit.name == "logistic":
         eta, y = eta[:, :, 0], y[:, None]

@@ -29,6 +29,7 @@ class ElasticNet final : public Penalty {
   double conjugate(const double* g, Index j) const override;
   double feasible_scale(const double* g, Index j) const override;
   bool is_free(Index j) const override;
+  bool is_split(Index j) const override;
   double unopposed(const double* g, Index k, Index j) const override;
   bool is_excluded(Index j) const override;
   bool as_piece(Index j, Piece& piece) const override;
@@ -40,6 +41,7 @@ class ElasticNet final : public Penalty {
   /// Strength of feature j's penalty but for the factor of the output.
   double strength(Index j) const;
   double least_output_factor() const;
+  double largest_output_factor() const;
 
   double l1_ratio_;
   FeatureRules rules_;

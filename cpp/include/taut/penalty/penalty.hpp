@@ -97,6 +97,11 @@ class Penalty {
   /// True for a block that no alpha keeps out, at least one coordinate of it: it is in every model,
   /// the null model too.
   virtual bool is_free(Index b) const = 0;
+  /// True for such a block of which other coordinates are penalised.
+  virtual bool is_split(Index b) const {
+    (void)b;
+    return false;
+  }
   /// Size of the gradient of coordinate k < width(b) of the block where nothing opposes it, neither
   /// penalty nor bound: zero at a solution. Such a direction has no finite conjugate; conjugate() and
   /// feasible_scale() leave it out.
