@@ -189,6 +189,7 @@ class Path {
   void correct_columns(Index from, Index to);
   void update_residuals(Index from, Index to);
   void update_sigma();
+  void spread_sigma();
   bool refresh_inverse(double s);
   Objective evaluate(const Stage& stage, double s);
 
@@ -223,7 +224,8 @@ class Path {
   Factors<M> step_factors_;
   Buffer<M> moved_, change_;
   MMatrixInverse<M> factor_;
-  std::vector<double> sigma_, q_;
+  Buffer<double> sigma_;
+  Buffer<double> sums_;  ///< of residual variances, by columns that a thread takes at a time
   double power1_ = 1.0, power2_ = 1.0;  ///< beta^t
 
   // Where the last inverse was made, for iterations that use one for long.
@@ -253,8 +255,8 @@ Path<T, M>::Path(DenseView<double> cov, DenseView<double> rows, const double* st
       inverse_(matrix<M>()),
       first_(matrix<M>()),
       second_(matrix<M>()),
-      sigma_(static_cast<std::size_t>(d_), 1.0),
-      q_(static_cast<std::size_t>(d_)) {
+      sigma_(d_, 1.0),
+      sums_((d_ + columns_ - 1) / columns_) {
   for (Index j = 0; j < d_; ++j) {
     for (Index i = 0; i < d_; ++i) cov_[j * ld_ + i] = static_cast<T>(cov.col(j)[i]);
   }
@@ -290,10 +292,10 @@ Path<T, M>::Path(DenseView<double> cov, DenseView<double> rows, const double* st
   std::copy(cov_.begin(), cov_.end(), product_.begin());
   // The scales that go with W = 0, but for one common scale the smallest of them.
   for (Index j = 0; j < d_ && options.noise != Noise::fixed; ++j) {
-    sigma_[static_cast<std::size_t>(j)] = std::sqrt(cov.col(j)[j]);
+    sigma_[j] = std::sqrt(cov.col(j)[j]);
   }
   if (options.noise == Noise::equal) {
-    std::fill(sigma_.begin(), sigma_.end(), *std::min_element(sigma_.begin(), sigma_.end()));
+    sigma_[0] = *std::min_element(sigma_.begin(), sigma_.end());
   }
 }
 
@@ -354,28 +356,32 @@ void Path<T, M>::correct_columns(Index from, Index to) {
   update_residuals(from, to);
 }
 
+/// Residual variances of columns, and scales of their own. What other columns have to do with it is
+/// one sum for each set of columns: little that travels between the caches of two cores.
 template <class T, class M>
 void Path<T, M>::update_residuals(Index from, Index to) {
+  double sum = 0.0;
   for (Index j = from; j < to; ++j) {
     const T* column = product_.data() + j * ld_;
-    q_[static_cast<std::size_t>(j)] =
-        static_cast<double>(column[j]) - linalg::dot(w_.data() + j * ld_, column, d_);
+    const double q = static_cast<double>(column[j]) - linalg::dot(w_.data() + j * ld_, column, d_);
+    sum += q;
+    if (options_.noise == Noise::unequal) sigma_[j] = std::max(std::sqrt(std::max(q, 0.0)), floor_);
   }
+  sums_[from / columns_] = sum;
+}
+
+/// A common scale is kept at the first place alone; see spread_sigma.
+template <class T, class M>
+void Path<T, M>::update_sigma() {
+  if (options_.noise != Noise::equal) return;
+  double sum = 0.0;
+  for (const double q : sums_) sum += q;
+  sigma_[0] = std::max(std::sqrt(std::max(sum / static_cast<double>(d_), 0.0)), floor_);
 }
 
 template <class T, class M>
-void Path<T, M>::update_sigma() {
-  if (options_.noise == Noise::fixed) return;
-  if (options_.noise == Noise::equal) {
-    double sum = 0.0;
-    for (const double q : q_) sum += q;
-    const double scale = std::sqrt(std::max(sum / static_cast<double>(d_), 0.0));
-    std::fill(sigma_.begin(), sigma_.end(), std::max(scale, floor_));
-    return;
-  }
-  for (std::size_t j = 0; j < q_.size(); ++j) {
-    sigma_[j] = std::max(std::sqrt(std::max(q_[j], 0.0)), floor_);
-  }
+void Path<T, M>::spread_sigma() {
+  if (options_.noise == Noise::equal) std::fill(sigma_.begin(), sigma_.end(), sigma_[0]);
 }
 
 template <class T, class M>
@@ -398,7 +404,7 @@ void Path<T, M>::step(double mu, double lr) {
   parallel_blocks(d_, columns_, threads_, [&](Index from, Index to) {
     for (Index j = from; j < to; ++j) {
       AdamStep<T> own = common;
-      own.residual = static_cast<T>(mu / sigma_[static_cast<std::size_t>(j)]);
+      own.residual = static_cast<T>(mu / sigma_[options_.noise == Noise::equal ? 0 : j]);
       adam(j, own);
     }
     if (exact_) {
@@ -454,6 +460,7 @@ bool Path<T, M>::refresh_inverse(double s) {
 
 template <class T, class M>
 Objective Path<T, M>::evaluate(const Stage& stage, double s) {
+  spread_sigma();
   std::vector<double> w(static_cast<std::size_t>(d_ * d_));
   for (Index j = 0; j < d_; ++j) {
     std::copy_n(w_.data() + j * ld_, d_, w.data() + j * d_);
@@ -529,12 +536,13 @@ template <class T, class M>
 ColideResult Path<T, M>::solve() {
   for (const Stage& stage : options_.stages) budget_ += stage.max_iter;
   Buffer<T> start = matrix();
+  Buffer<double> start_sigma(d_);
   for (const Stage& stage : options_.stages) {
     StageReport report;
     report.s = stage.s;
     double lr = options_.lr;
     std::copy(w_.begin(), w_.end(), start.begin());
-    const std::vector<double> start_sigma = sigma_;
+    std::copy(sigma_.begin(), sigma_.end(), start_sigma.begin());
     End end = run_stage(stage, report.s, lr, report);
     while (end == End::outside && report.restarts < k_max_restarts) {
       ++report.restarts;
@@ -542,7 +550,7 @@ ColideResult Path<T, M>::solve() {
       report.s += 0.1;
       std::copy(start.begin(), start.end(), w_.begin());
       refresh_product();
-      sigma_ = start_sigma;
+      std::copy(start_sigma.begin(), start_sigma.end(), sigma_.begin());
       end = run_stage(stage, report.s, lr, report);
     }
     report.converged = end == End::converged;
@@ -553,7 +561,8 @@ ColideResult Path<T, M>::solve() {
   for (Index j = 0; j < d_; ++j) {
     std::copy_n(w_.data() + j * ld_, d_, result_.weights.data() + j * d_);
   }
-  result_.sigma = sigma_;
+  spread_sigma();
+  result_.sigma.assign(sigma_.begin(), sigma_.end());
   return std::move(result_);
 }
 
@@ -591,8 +600,8 @@ Objective colide_objective(DenseView<double> cov, const double* w, const double*
   PackedLeft<double> left;
   left.pack(d, d, cov.data, cov.ld);
   left.multiply(-1.0, d, padded.data(), ld, product.data(), ld, product.data(), ld);
-  fill_transposed(d, 0, d, s, padded.data(), inverse.data(), ld);
   MMatrixInverse<double> factor;
+  fill_transposed(d, 0, d, s, padded.data(), inverse.data(), ld);
   const bool inside = factor.invert(d, inverse.data(), ld, 1);
   Objective out;
   const bool fixed = noise == Noise::fixed;
