@@ -186,31 +186,39 @@ def scipy_run(nx, steps):
     return count[0], solving, CLOCK() - start
 
 
-def heat_best(nx, steps):
-    """Sum over steps of the least iterations of the grid, starts solved to 1e-12."""
+def heat_best(nx, steps, patience=4):
+    """Sum over steps of the least iterations of the grid, starts solved to 1e-12.
+
+    The search goes outward from the best parameter of the step before; `patience` parameters in a
+    row that are no better end it on that side.
+    """
     heat = HeatEquation(nx)
     solvers = [RelaxationSolver("ssor_cg", "fixed", omegas=w) for w in OMEGAS]
     exact = RelaxationSolver("ssor_cg", "fixed", tol=1e-12)
-    total, likely = 0, 10
+    total, best = 0, 10
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for _ in range(steps):
             A, b = heat.system()
-            least = 10000
-            for arm in sorted(range(20), key=lambda k: abs(k - likely)):
-                solver = solvers[arm].set_matrix(A)
-                # Whether it is better than the best so far is all that is asked.
-                if least > 1:
+            least, start = 10000, best
+            for side in (range(start, -1, -1), range(start + 1, 20)):
+                failures = 0
+                for arm in side:
+                    if least == 1 or failures == patience:
+                        break
+                    solver = solvers[arm].set_matrix(A)
+                    # Whether it is better than the best so far is all that is asked.
                     solver._stop = type(solver._stop)(1e-8, 0.0, True, least - 1)
                     result = solver.solve(b=b, x0=heat.u)
+                    failures = 0 if result.converged else failures + 1
                     if result.converged:
                         least, best = max(result.n_iter, 1), arm
-            total, likely = total + least, best
+            total += least
             heat.advance(exact.solve(A, b, x0=heat.u).x)
     return total
 
 
-def bench_heat(nx, steps, seeds, with_best, with_scipy):
+def bench_heat(nx, steps, omegas, policies, seeds, with_best, with_scipy):
     print(f"heat equation, nx = {nx}, n = {(nx - 1) ** 2}, {steps} steps", flush=True)
     span = HeatEquation.context_range
 
@@ -224,10 +232,10 @@ def bench_heat(nx, steps, seeds, with_best, with_scipy):
     if with_scipy:
         show("SciPy cg", scipy_run(nx, steps))
     show("cg", heat_run(nx, steps, RelaxationSolver("cg", "fixed")))
-    for omega in (1.0, 1.5, 1.75):
+    for omega in omegas:
         solver = RelaxationSolver("ssor_cg", "fixed", omegas=omega)
         show(f"omega = {omega:g}", heat_run(nx, steps, solver))
-    for policy in ("tsallis_inf", "binned", "cheb"):
+    for policy in policies:
         for seed in range(seeds):
             solver = RelaxationSolver(
                 "ssor_cg", policy, context_range=span, n_bins=6, random_state=seed
@@ -245,6 +253,8 @@ if __name__ == "__main__":
     parser.add_argument("--cpu", action="store_true", help="measure processor time")
     parser.add_argument("--heat", type=int, nargs="*", default=None, help="cells along a side")
     parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--omegas", type=float, nargs="*", default=[1.0, 1.5, 1.75])
+    parser.add_argument("--policies", nargs="*", default=["tsallis_inf", "binned", "cheb"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--best", action="store_true", help="also the best parameter of each step")
     parser.add_argument("--scipy", action="store_true", help="also SciPy's cg on the heat equation")
@@ -253,7 +263,15 @@ if __name__ == "__main__":
     print(json.dumps({"load": os.getloadavg(), "pyamg": pyamg_sor is not None}))
     if arguments.heat:
         for cells in arguments.heat:
-            bench_heat(cells, arguments.steps, arguments.seeds, arguments.best, arguments.scipy)
+            bench_heat(
+                cells,
+                arguments.steps,
+                arguments.omegas,
+                arguments.policies,
+                arguments.seeds,
+                arguments.best,
+                arguments.scipy,
+            )
     else:
         bench_kernels(arguments.n, arguments.rounds, arguments.threads)
         bench_experiment(1 if arguments.cpu else arguments.threads)

@@ -426,6 +426,21 @@ def test_same_bits_for_any_number_of_threads(ordering, shape):
         assert one.residual_norm == two.residual_norm
 
 
+def test_same_bits_for_levels_that_are_shared_by_threads():
+    """Thousands of chains of four rows: four levels, wide enough for a region each."""
+    chain = sp.diags_array([-1.0, 2.1, -1.0], offsets=[-1, 0, 1], shape=(4, 4))
+    A = sp.csr_array(sp.kron(sp.eye_array(5000), chain))
+    b = np.random.default_rng(0).normal(size=20000)
+    for call in (
+        lambda threads: sor(A, b, 1.3, n_jobs=threads),
+        lambda threads: sor(A, b, 1.3, n_jobs=threads, symmetric=True),
+        lambda threads: ssor_cg(A, b, 1.3, n_jobs=threads),
+    ):
+        one, two = call(1), call(2)
+        assert (one.n_iter, one.x.tobytes()) == (two.n_iter, two.x.tobytes())
+        np.testing.assert_allclose(A @ one.x, b, atol=1e-6)
+
+
 # --- what may come in ---
 
 
@@ -721,6 +736,8 @@ def test_other_arguments_that_are_refused():
         count_iterations(GOOD, np.ones((1, 9)), shifts=[1.0], omegas=[2.0])
     with pytest.raises(ValueError, match="B and shifts must be finite"):
         count_iterations(GOOD, np.full((1, 9), np.nan), shifts=[1.0], omegas=[1.0])
+    with pytest.raises(ValueError, match=r"max_iter must be below 2\*\*31"):
+        count_iterations(GOOD, np.ones((1, 9)), shifts=[1.0], omegas=[1.0], max_iter=2**31)
     with pytest.raises(ValueError, match="spectral radius"):
         omega_opt(np.array([[1.0, 0.9, 0.9], [0.9, 1.0, 0.9], [0.9, 0.9, 1.0]]))
     with pytest.raises(ValueError, match="must be symmetric"):

@@ -369,9 +369,9 @@ def test_matrices_shifts_and_their_tuple_are_the_same_sequence():
 
 @pytest.mark.parametrize("policy", ["tsallis_inf", "cheb"])
 def test_arms_do_not_depend_on_threads(policy):
-    A = laplacian(70, 70)
+    A = laplacian(150, 150)
     rng = np.random.default_rng(0)
-    shifts, B = rng.uniform(0.2, 0.6, 25), rng.normal(size=(25, 4900))
+    shifts, B = rng.uniform(0.2, 0.6, 15), rng.normal(size=(15, 22500))
     runs = []
     for threads in (1, 2, 3):
         solver = RelaxationSolver(
@@ -415,6 +415,21 @@ def test_new_values_and_new_patterns_are_seen():
         laplacian(6, 6),
     ):
         np.testing.assert_allclose(A @ stencils.solve(A, np.ones(36)).x, 1.0, atol=1e-6)
+
+
+def test_a_matrix_changed_by_its_owner_is_another_matrix():
+    A, b = laplacian(5, 5), np.ones(25)
+    solver = RelaxationSolver("ssor_cg", random_state=0).set_matrix(A)
+    before = solver.solve(b=b).x
+    old = A.copy()
+    A.data *= 2.0
+    np.testing.assert_allclose(old @ solver.shift(0.0).solve(b=b).x, b, atol=1e-6)
+    np.testing.assert_allclose(solver.solve(A, b).x, before / 2, atol=1e-6)
+    A.data[np.flatnonzero(A.indices == 7)] = 0.0
+    A.setdiag(8.0)
+    A.eliminate_zeros()
+    A = (A + A.T) / 2
+    np.testing.assert_allclose(A @ solver.solve(A, b).x, b, atol=1e-6)
 
 
 def test_failure_costs_the_cap_and_errors_cost_nothing():

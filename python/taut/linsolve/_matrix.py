@@ -21,7 +21,10 @@ _ROWS_PER_LEVEL = 16  # from here on rows without a dependency chain are worth a
 
 
 class Rows:
-    """Square matrix by sorted rows with 32-bit indices and float64 values."""
+    """Square matrix by sorted rows with 32-bit indices and float64 values, all copies.
+
+    With the pattern of ``like`` the index arrays are its own, so that later comparisons are short.
+    """
 
     __slots__ = ("data", "indices", "indptr")
 
@@ -29,15 +32,16 @@ class Rows:
         csr = _as_csr(A, name)
         indptr, indices = _as_int32(csr.indptr), _as_int32(csr.indices)
         if like is not None and _same(indptr, like.indptr) and _same(indices, like.indices):
-            # The arrays that were checked before: later comparisons stop at their identity.
             indptr, indices = like.indptr, like.indices
-        elif not csr.has_canonical_format:
-            csr = csr.copy()
-            csr.sum_duplicates()
-            indptr, indices = _as_int32(csr.indptr), _as_int32(csr.indices)
+        else:
+            if not csr.has_canonical_format:
+                csr = csr.copy()
+                csr.sum_duplicates()
+            indptr = np.array(csr.indptr, dtype=np.int32)
+            indices = np.array(csr.indices[: csr.nnz], dtype=np.int32)
         self.indptr: Int32 = indptr
         self.indices: Int32 = indices
-        self.data: Float64 = np.ascontiguousarray(csr.data[: indices.size], dtype=np.float64)
+        self.data: Float64 = np.array(csr.data[: indices.size], dtype=np.float64)
 
     @property
     def n(self) -> int:

@@ -556,6 +556,8 @@ def count_iterations(
            [ 26,  33]], dtype=int32)
     """
     tol, max_iter = check_tol(tol), check_count(max_iter, "max_iter")
+    if max_iter >= 2**31:
+        raise ValueError(f"max_iter must be below 2**31, got {max_iter}.")
     threads = n_threads(n_jobs)
     rows = Rows(A)
     pattern = Pattern(rows, ordering_of(ordering, "sor"))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import LinearOperator
 from sklearn.base import BaseEstimator
@@ -468,7 +469,7 @@ class RelaxationSolver(BaseEstimator):
         if isinstance(x0, str) and x0 != "previous":
             raise ValueError(f"x0 must be an array, 'previous' or None, got {x0!r}.")
         matrices: Iterable[Any]
-        if isinstance(As, tuple) and len(As) == 2 and np.ndim(As[1]) == 1 and not _square(As[1]):
+        if isinstance(As, tuple) and len(As) == 2 and np.ndim(As[1]) == 1:
             self.set_matrix(As[0])
             shifts = [_check_shift(c) for c in np.asarray(As[1]).tolist()]
             count = len(shifts)
@@ -560,10 +561,6 @@ class RelaxationSolver(BaseEstimator):
         return float(self.omegas_[int(np.argmin(losses))])
 
 
-def _square(shifts: Any) -> bool:
-    return hasattr(shifts, "format")
-
-
 def _check_shift(c: Any) -> float:
     value = float(c)
     if not np.isfinite(value):
@@ -572,7 +569,5 @@ def _check_shift(c: Any) -> float:
 
 
 def _shifted(rows: Rows, shift: float) -> Any:
-    import scipy.sparse as sp
-
     A = sp.csr_array((rows.data, rows.indices, rows.indptr), (rows.n, rows.n))
     return A if shift == 0.0 else A + shift * sp.eye_array(rows.n)
