@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <memory>
 #include <vector>
 
 #include "taut/core/philox.hpp"
@@ -437,7 +436,8 @@ TEST_CASE("Cox's loss: derivatives, a quadratic model above it, a dual below it"
     const double value = loss.evaluate(eta.data(), residual.data());
     CHECK(value == doctest::Approx(loss.value(eta.data())));
     // Against the regression's own likelihood.
-    Cox problem(r, eta.data(), 1, nullptr, Ties::breslow, 4, 1, *std::make_unique<SilentMonitor>());
+    SilentMonitor monitor;
+    Cox problem(r, eta.data(), 1, nullptr, Ties::breslow, 4, 1, monitor);
     const double one = 1.0;
     CHECK(-problem.set(&one) / total == doctest::Approx(value));
     const double h = 1e-6;
