@@ -23,8 +23,18 @@ constexpr double k_inf = std::numeric_limits<double>::infinity();
 inline double one_minus_exp(double g, double e) {
   constexpr double k_small = 0.35;
   const double x = select(g < k_small, g, 0.0);
-  double t = 1.0;
-  for (int i = 12; i > 1; --i) t = 1.0 - x * t / static_cast<double>(i);
+  double t = -1.0 / 479001600.0;
+  t = t * x + 1.0 / 39916800.0;
+  t = t * x - 1.0 / 3628800.0;
+  t = t * x + 1.0 / 362880.0;
+  t = t * x - 1.0 / 40320.0;
+  t = t * x + 1.0 / 5040.0;
+  t = t * x - 1.0 / 720.0;
+  t = t * x + 1.0 / 120.0;
+  t = t * x - 1.0 / 24.0;
+  t = t * x + 1.0 / 6.0;
+  t = t * x - 0.5;
+  t = t * x + 1.0;
   return select(g < k_small, x * t, 1.0 - e);
 }
 
