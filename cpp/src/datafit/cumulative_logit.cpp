@@ -115,19 +115,22 @@ double CumulativeLogit::pass(const double* zeta, double* r) const {
       const double e_gap = linalg::fast_exp(-gap);
       const double apart = one_minus_exp(gap, e_gap);
       const bool counts = s[i] > 0.0;
+      // One division for all: 1 / sigma(|u|) and the like are its product with the other two.
+      const double whole_u = 1.0 + e_u, whole_v = 1.0 + e_v, both = whole_u * whole_v;
+      const double inverse = 1.0 / (both * apart), inverse_apart = inverse * both;
       if constexpr (want_loss) {
         // P = sigma(u) sigma(-v) (1 - e^-gap).
         const double x = select(u[i] < 0.0, -u[i], 0.0) + select(v[i] > 0.0, v[i], 0.0) +
-                         linalg::fast_log((1.0 + e_u) * (1.0 + e_v) / apart);
+                         linalg::fast_log(both * inverse_apart);
         loss[i] = select(counts, select(gap > 0.0, x, k_inf), 0.0);
       }
       if constexpr (want_residual) {
-        const double share_u = 1.0 / (1.0 + e_u), share_v = 1.0 / (1.0 + e_v);
+        const double share_u = inverse * apart * whole_v, share_v = inverse * apart * whole_u;
         const double above = select(u[i] > 0.0, e_u * share_u, share_u);
         const double below = select(v[i] > 0.0, share_v, e_v * share_v);
         // sigma(-u) / sigma(-v), which might both vanish.
-        const double ratio = select(v[i] > 0.0, e_gap * share_u, above) * (1.0 + e_v);
-        u[i] = select(counts, ratio / apart, 0.0);
+        const double ratio = select(v[i] > 0.0, e_gap * share_u, above) * whole_v;
+        u[i] = select(counts, ratio * inverse_apart, 0.0);
         v[i] = select(counts, above - below, 0.0);
       }
     }
