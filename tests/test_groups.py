@@ -216,6 +216,27 @@ def test_warm_start_and_more_groups_than_rows(kind):
     assert problem.violation(cold["coefs"][-1], cold["intercepts"][-1], cold["alphas"][-1]) < 1e-4
 
 
+@pytest.mark.parametrize("make", [np.asfortranarray, sp.csc_array])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_constant_column_is_no_part_of_its_group(kind, fit_intercept, make):
+    """Standardised it has no scale: zero, as if it were not there."""
+    X, y = data(kind)
+    groups = labels(18)
+    X[:, 4] = 3.0
+    factor = np.sqrt(np.bincount(groups))
+    options = {"penalty": "group", "penalty_factor": factor, "standardize": True}
+    options |= {"fit_intercept": fit_intercept, "n_alphas": 5, "eps": 0.05}
+    path = kernel(make(X), y, kind, groups=groups, **options)
+    without = kernel(make(np.delete(X, 4, axis=1)), y, kind, groups=np.delete(groups, 4), **options)
+    assert path["converged"].all()
+    assert not path["coefs"][..., 4].any()
+    np.testing.assert_allclose(path["alphas"], without["alphas"], rtol=1e-9)
+    np.testing.assert_allclose(
+        np.delete(path["coefs"], 4, axis=-1), without["coefs"], rtol=1e-4, atol=1e-5
+    )
+
+
 def test_refused():
     X, y = data("quadratic")
     groups = labels(18)

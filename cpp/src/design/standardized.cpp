@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "taut/core/parallel.hpp"
 #include "taut/linalg/dense.hpp"
@@ -42,9 +43,11 @@ Standardized::Standardized(const Design& X, const double* s, bool centre, bool s
       variance = std::max(0.0, about.square - about.sum * about.sum);
       if (variance <= 1e-28 * c.weighted_square) variance = 0.0;
     }
-    const double d = scale && variance > 0.0 ? std::sqrt(variance) : 1.0;
-    // A constant column has no scale to be standardised to, with an intercept or without one.
-    const double square = centre || (scale && variance == 0.0) ? variance : c.weighted_square;
+    // A constant column has no scale to be standardised to. Centred it is zero; else an infinite one
+    // makes it so.
+    const double flat = centre ? 1.0 : std::numeric_limits<double>::infinity();
+    const double d = !scale ? 1.0 : (variance > 0.0 ? std::sqrt(variance) : flat);
+    const double square = centre ? variance : c.weighted_square;
     mean_[at(j)] = centre ? m : 0.0;
     scale_[at(j)] = d;
     norm_[at(j)] = std::sqrt(square) / d;

@@ -24,6 +24,9 @@ double one_sided(double a, double l2, double bound) {
   return std::isinf(u) ? k_inf : u * (a - 0.5 * l2 * u);
 }
 
+/// A bound on the scale of the rows; a column of infinite scale is zero, and any bound will do.
+double scaled(double bound, double scale) { return std::isinf(scale) ? bound : bound * scale; }
+
 }  // namespace
 
 ElasticNet::ElasticNet(Index outputs, double l1_ratio, FeatureRules rules,
@@ -36,8 +39,8 @@ ElasticNet::ElasticNet(Index outputs, double l1_ratio, FeatureRules rules,
       upper_(rules_.upper) {}
 
 void ElasticNet::set_scale(const std::vector<double>& scale) {
-  for (std::size_t j = 0; j < lower_.size(); ++j) lower_[j] = rules_.lower[j] * scale[j];
-  for (std::size_t j = 0; j < upper_.size(); ++j) upper_[j] = rules_.upper[j] * scale[j];
+  for (std::size_t j = 0; j < lower_.size(); ++j) lower_[j] = scaled(rules_.lower[j], scale[j]);
+  for (std::size_t j = 0; j < upper_.size(); ++j) upper_[j] = scaled(rules_.upper[j], scale[j]);
 }
 
 double ElasticNet::strength(Index j) const { return alpha() * entry(rules_.factor, j, 1.0); }

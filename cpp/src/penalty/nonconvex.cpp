@@ -16,6 +16,9 @@ double entry(const std::vector<double>& v, Index j, double otherwise) {
   return v.empty() ? otherwise : v[static_cast<std::size_t>(j)];
 }
 
+/// A bound on the scale of the rows; a column of infinite scale is zero, and any bound will do.
+double scaled(double bound, double scale) { return std::isinf(scale) ? bound : bound * scale; }
+
 }  // namespace
 
 Nonconvex::Nonconvex(Index outputs, Shape shape, double gamma, FeatureRules rules)
@@ -27,8 +30,8 @@ Nonconvex::Nonconvex(Index outputs, Shape shape, double gamma, FeatureRules rule
       upper_(rules_.upper) {}
 
 void Nonconvex::set_scale(const std::vector<double>& scale) {
-  for (std::size_t j = 0; j < lower_.size(); ++j) lower_[j] = rules_.lower[j] * scale[j];
-  for (std::size_t j = 0; j < upper_.size(); ++j) upper_[j] = rules_.upper[j] * scale[j];
+  for (std::size_t j = 0; j < lower_.size(); ++j) lower_[j] = scaled(rules_.lower[j], scale[j]);
+  for (std::size_t j = 0; j < upper_.size(); ++j) upper_[j] = scaled(rules_.upper[j], scale[j]);
 }
 
 void Nonconvex::set_curvature(const std::vector<double>& bound) {

@@ -432,7 +432,8 @@ FirstOrderFit fit_first_order(const design::Design& X, const datafit::Datafit& d
   if (start) {
     for (std::size_t c = 0; c < all.size(); ++c) {
       for (Index k = 0; k < K; ++k) {
-        point.x[c * at_(K) + at_(k)] = start[k * p + all[c]] * Z.scale(all[c]);
+        const double b = start[k * p + all[c]];
+        point.x[c * at_(K) + at_(k)] = Z.norm(all[c]) > 0.0 ? b * Z.scale(all[c]) : 0.0;
       }
     }
     model.evaluate(point);

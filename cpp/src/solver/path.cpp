@@ -360,7 +360,7 @@ void write(const design::Standardized& Z, const penalty::Blocks& blocks, const I
     const Index column = column_of(blocks, j);
     for (Index k = 0; k < K; ++k) {
       const double b = at.coef[at_(j * K + k)];
-      if (b == 0.0) continue;
+      if (b == 0.0 || Z.norm(j) == 0.0) continue;  // a column of zeros in a group has rounding
       const double raw = b / Z.scale(j);
       coefs[k * Z.cols() + column] = raw;
       intercepts[k] -= Z.mean(j) * raw;

@@ -90,8 +90,6 @@ class Problem:
             if isinstance(penalty, Fused):
                 named, reason = "penalty='fused'", "a bound on a coefficient joins all of its chain"
             raise ValueError(f"positive, lower and upper do not go with {named}: {reason}.")
-        if penalty.get_params().get("groups") is not None:
-            _refuse_constant_columns(X, options)
         low = check_per_feature(lower, "lower", p, low=-np.inf, high=0.0)
         if positive:
             low = np.zeros(p)
@@ -175,23 +173,6 @@ class Problem:
     def alpha_max(self, n_threads: int) -> float:
         """Return the least strength that leaves only what is not penalised."""
         return float(self.solve(alphas=None, n_alphas=1, n_threads=n_threads)["alpha_max"])
-
-
-def _refuse_constant_columns(X: Any, options: dict[str, Any]) -> None:
-    """Raise if a column of a group has no scale to be standardised to and is not centred away."""
-    if not options["standardize"] or options["fit_intercept"]:
-        return
-    if sp.issparse(X):
-        low, high = (np.asarray(v.toarray()).ravel() for v in (X.min(axis=0), X.max(axis=0)))
-    else:
-        low, high = X.min(axis=0), X.max(axis=0)
-    constant = np.flatnonzero((low == high) & (low != 0))
-    if constant.size:
-        raise ValueError(
-            f"Column {constant[0]} of X is constant, so standardize=True has no scale for it, and "
-            "without an intercept it does not vanish from its group. Drop it, or set "
-            "fit_intercept=True."
-        )
 
 
 def _check_y(

@@ -11,7 +11,7 @@ sparse_group  ``alpha (rho ||u_g||_1 + (1 - rho) c_g ||u_g||)``
 
 with ``rho = l1_ratio`` and factors c_g, by default the root of the number of features of the group
 if groups are given, else 1 (each feature with its outputs is a group then). ``c_g = inf`` excludes
-a group. A constant column keeps the scale 1 when others are standardised.
+a group. A constant column has no scale to be standardised to: it counts as zero.
 
 The gap is derived as in :mod:`taut.testing.kkt`: with v a scaled residual and ``z = X'v / d``,
 
@@ -29,7 +29,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize
+from scipy import optimize, sparse
 
 from taut.testing._problem import (
     Array,
@@ -125,7 +125,12 @@ def _judge(
         c = np.asarray(penalty_factor, dtype=float)
     if c.shape != sizes.shape:
         raise ValueError(f"penalty_factor must have shape {sizes.shape}, got {c.shape}.")
-    excluded = np.isinf(c)[of]
+    constant = (problem.lower[:, 0] == 0) & (problem.upper[:, 0] == 0)
+    if constant.any():
+        keep = np.where(constant, 0.0, 1.0)
+        zeroed = problem.X @ sparse.diags(keep) if sparse.issparse(problem.X) else problem.X * keep
+        problem = replace(problem, X=zeroed)
+    excluded = np.isinf(c)[of] | constant
     c = np.where(np.isinf(c), 0.0, c)
     if penalty == "group":
         norm, ridge, l1 = alpha * l1_ratio * c, alpha * (1 - l1_ratio) * c, 0.0 * c

@@ -25,6 +25,7 @@ class Standardized {
   const double* weights() const { return s_; }
   bool centred() const { return centred_; }
   double mean(Index j) const { return mean_[static_cast<std::size_t>(j)]; }
+  /// Infinite for a constant column that is scaled and not centred: z_j is zero.
   double scale(Index j) const { return scale_[static_cast<std::size_t>(j)]; }
   const std::vector<double>& scales() const { return scale_; }
   /// ||z_j||_s = sqrt(sum_i s_i z_ij^2); exactly 0 marks a column that cannot enter a model.

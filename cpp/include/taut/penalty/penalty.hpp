@@ -55,7 +55,8 @@ class Penalty {
   void set_alpha(double alpha) { alpha_ = alpha; }
 
   /// Says that rows handed over from now on are scale_j times the coefficients that the caller's
-  /// rules speak of. The strength acts on the rows as they come; bounds are converted.
+  /// rules speak of (infinite: of a column that is zero). The strength acts on the rows as they come;
+  /// bounds are converted.
   virtual void set_scale(const std::vector<double>& scale) { (void)scale; }
 
   /// Hands over upper bounds L_j of the datafit's curvature along every feature (infinite where there
