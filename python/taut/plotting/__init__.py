@@ -12,6 +12,7 @@ from taut.plotting._calibration import SurvivalCalibrationDisplay
 from taut.plotting._coefficients import CoefficientDisplay
 from taut.plotting._confusion import ConfusionDisplay
 from taut.plotting._cv import CVCurveDisplay
+from taut.plotting._filters import FilterDisplay
 from taut.plotting._graph import DagDisplay
 from taut.plotting._path import PathDisplay
 from taut.plotting._privacy import (
@@ -36,6 +37,7 @@ __all__ = [
     "CoefficientDisplay",
     "ConfusionDisplay",
     "DagDisplay",
+    "FilterDisplay",
     "FramesDisplay",
     "LearnedIterationsDisplay",
     "LearnedParameterDisplay",
