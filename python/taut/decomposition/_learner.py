@@ -114,6 +114,10 @@ class DictionaryLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     The result has the same bits for any ``n_jobs``, and of the same ``random_state``. Moments are
     kept in float64 also for float32 data.
 
+    Learning is not convex in the atoms, and concave penalties make it less so: on natural patches
+    atoms learned with "l1", then coded with "cel0", reconstruct better than atoms learned with
+    "cel0" (the docs have figures). Try both, the former by :class:`SparseCoder` on ``components_``.
+
     Deviation from the source of "online": atoms are scaled to norm one, not only down to it.
 
     References
