@@ -116,6 +116,96 @@ def test_sparse_value_is_the_true_optimum_where_gradient_methods_stop_early(reg,
     assert (result.n_ties == 0) == (result.marginal_error[0] < 1e-5)
 
 
+@pytest.mark.parametrize(("n", "m"), [(50, 60), (120, 160), (200, 200)])
+@pytest.mark.parametrize("share", [0.02, 1.0])
+def test_small_limits_are_certified_for_hundreds_of_points(n, m, share):
+    a, b, _, _, C = problem(1, n, m)
+    reg = share * m / 9
+    gaps, values = [], []
+    for k in (1, 2, 3, 4):
+        result = smooth_ot(a, b, C, reg=reg, reg_type="sparse", max_nz=k)
+        assert result.converged
+        T = certified(result, a, b)
+        gaps.append(result.duality_gap / result.value)
+        values.append(result.dual_value)
+        # The upper bound once more, by a formula of its own, and the lower one by brute force.
+        upper = (T * C).sum() + reg / 2 * sum(k_support_square(t, k) for t in T.T)
+        assert result.value == pytest.approx(upper, rel=1e-9)
+        assert result.dual_value == pytest.approx(
+            semi_dual(a, b, C, reg, k, result.potentials[0]), rel=1e-9
+        )
+        plan = result.plan.toarray()
+        assert result.cardinality == ((plan > 0).sum(axis=0).max(), largest_column(T, b))
+        assert result.cardinality[0] <= k
+        assert result.n_ties > 0
+        assert result.cardinality[1] > k  # no plan with k entries a column is optimal here
+    assert max(gaps) < 2e-7
+    program = ot_exact(a, b, C, method="highs").value
+    assert values[0] == pytest.approx(program + reg / 2 * (b**2).sum(), rel=2e-7)
+    assert all(x > y for x, y in itertools.pairwise(values))
+
+
+def test_values_against_the_limit_of_the_published_colour_transfer():
+    """256 colours of scikit-learn's photographs: direction and size of the published table."""
+    case = json.loads((Path(__file__).parent / "references/ot/colors.json").read_text())
+    x, y = np.array(case["source"]) / 256, np.array(case["target"]) / 256
+    a, b = (np.array(case[f"{side}_counts"]) for side in ("source", "target"))
+    a, b = (w / w.sum() + 1e-9 for w in (a, b))
+    a, b = a / a.sum(), b / b.sum()
+    C = ((x[:, None] - y[None]) ** 2).sum(axis=2)
+    program = case["linear_program"]
+    limits = (1, 2, 4, 8)
+    results = {
+        k: smooth_ot(a, b, C, reg=1.0, reg_type="sparse", max_nz=k, max_iter=3000) for k in limits
+    }
+    results[256] = smooth_ot(a, b, C, reg=1.0)
+    values = [result.value for result in results.values()]
+    # values of stalled L-BFGS runs elsewhere, which are below the truth
+    for k, stalled in zip(limits, (0.509636, 0.509062, 0.508756), strict=False):
+        assert stalled < results[k].value < stalled + 1e-3
+    assert values[0] == pytest.approx(program + (b**2).sum() / 2, abs=1e-6)
+    assert values[-1] == pytest.approx(0.5087, abs=5e-5)
+    assert all(x > y for x, y in itertools.pairwise(values))
+    for k, result in results.items():
+        assert result.converged
+        assert 0 <= result.duality_gap < 1e-6 * result.value
+        certified(result, a, b)
+        # the published order: the fewer partners, the worse a plan with k entries meets its rows
+        assert result.cardinality[0] <= k
+        assert result.linear_cost >= program - 1e-9
+    costs = [results[k].linear_cost for k in (1, 2, 4, 8, 256)]
+    assert all(x < y for x, y in itertools.pairwise(costs))
+    errors = [((results[k].plan.sum(axis=1) - a) ** 2).sum() for k in (1, 2, 4, 8)]
+    assert all(x > y for x, y in itertools.pairwise(errors))
+    assert errors[0] < 0.1
+
+
+def largest_column(T, b):
+    return (1e-9 * b < T).sum(axis=0).max()
+
+
+def k_support_square(t, k):
+    """min of sum t^2 / theta over 0 <= theta <= 1, sum theta = k: theta = min(1, t / nu)."""
+    low, high = 0.0, t.sum()
+    if (t > 0).sum() <= k:
+        return t @ t
+    for _ in range(100):
+        nu = (low + high) / 2
+        low, high = (nu, high) if np.minimum(1.0, t / nu).sum() > k else (low, nu)
+    theta = np.minimum(1.0, t / nu)
+    return (t[t > 0] ** 2 / theta[t > 0]).sum()
+
+
+def semi_dual(a, b, C, gamma, k, alpha):
+    total = a @ alpha
+    for j, mass in enumerate(b):
+        u = np.sort(alpha - C[:, j])[::-1][:k]
+        taus = (np.cumsum(u) - gamma * mass) / np.arange(1, k + 1)
+        tau = taus[np.flatnonzero(u > taus)[-1]]
+        total -= (np.maximum(u - tau, 0) ** 2).sum() / (2 * gamma) + tau * mass
+    return total
+
+
 @pytest.mark.parametrize("reg", [0.1, 1.0])
 def test_one_partner_is_the_linear_program_plus_a_constant(reg):
     a, b, _, _, C = problem(5, 9, 12)
@@ -126,7 +216,7 @@ def test_one_partner_is_the_linear_program_plus_a_constant(reg):
 
 def test_lbfgs_alone_says_that_it_stalled():
     a, b, _, _, C = problem(1, 12, 9)
-    with pytest.warns(ConvergenceWarning, match=r"kink here; solver='auto' goes on with a bundle"):
+    with pytest.warns(ConvergenceWarning, match=r"kink here; solver='auto' goes on with proximal"):
         result = smooth_ot(a, b, C, reg=0.1, reg_type="sparse", max_nz=2, solver="lbfgs")
     assert result.dual_value < RELAXED[0.1, 2]
     assert not result.converged

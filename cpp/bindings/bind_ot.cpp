@@ -78,9 +78,10 @@ ot::SmoothSolver solver_of(const std::string& name) {
   if (name == "auto") return ot::SmoothSolver::automatic;
   if (name == "newton") return ot::SmoothSolver::newton;
   if (name == "lbfgs") return ot::SmoothSolver::lbfgs;
+  if (name == "proximal") return ot::SmoothSolver::proximal;
   if (name == "bundle") return ot::SmoothSolver::bundle;
-  throw py::value_error("solver must be 'auto', 'newton', 'lbfgs' or 'bundle', got '" + name +
-                        "'.");
+  throw py::value_error("solver must be 'auto', 'newton', 'lbfgs', 'proximal' or 'bundle', got '" +
+                        name + "'.");
 }
 
 std::vector<double> copy_of(const py::object& object, const std::string& name, Index size) {
@@ -245,13 +246,13 @@ py::dict ot_smooth(const py::object& cost, const py::object& a, const py::object
   out["dual_value"] = report.point.value;
   out["value"] = report.relaxed_value.objective;
   out["linear_cost"] = report.relaxed_value.linear;
-  out["n_ties"] = report.point.n_ties;
+  out["n_ties"] = report.n_mixed;
   out["n_iter"] = problem.evaluations();
   out["converged"] = report.converged;
   out["error"] = report.error;
   out["errors"] = to_array(std::move(report.errors));
   out["values"] = to_array(std::move(report.values));
-  out["used_bundle"] = report.used_bundle;
+  out["used_relaxation"] = report.used_relaxation;
   return out;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -49,6 +50,40 @@ TEST_CASE("the quadratic program on the simplex meets its optimality conditions"
     for (std::size_t i = 0; i < 12; ++i) level += lambda[i] * gradient[i];
     CHECK(sum == doctest::Approx(1.0));
     CHECK(level - lowest < 1e-9);
+  }
+}
+
+TEST_CASE("the projection in the k-support norm meets its optimality conditions") {
+  Philox random({16, 17});
+  for (int round = 0; round < 200; ++round) {
+    const Index k = 1 + round % 5, size = 12;
+    const double gamma = 0.1 + random.uniform(), rho = 0.01 + random.uniform(), mass = 0.5;
+    std::vector<Candidate> v(12);
+    for (Index i = 0; i < size; ++i) v[static_cast<std::size_t>(i)] = {random.uniform(), i};
+    std::sort(v.begin(), v.end(),
+              [](const Candidate& x, const Candidate& y) { return x.score > y.score; });
+    const SupportProjection t = k_support_projection(v, k, gamma, rho, mass);
+    double sum = 0.0, places = 0.0;
+    for (Index i = 0; i < size; ++i) {
+      const double over = v[static_cast<std::size_t>(i)].score - t.tau;
+      double own = 0.0;
+      if (i < t.whole) {
+        own = over / (gamma + rho);
+        CHECK(own >= t.nu - 1e-12);
+        places += 1.0;
+      } else if (i < t.whole + t.shared) {
+        own = (over - gamma * t.nu) / rho;
+        CHECK(own <= t.nu + 1e-12);
+        CHECK(own >= -1e-12);
+        places += own / t.nu;
+      } else {
+        CHECK(t.tau + over <= t.level + 1e-12);
+      }
+      sum += own;
+    }
+    CHECK(sum == doctest::Approx(mass));
+    CHECK(places <= static_cast<double>(k) + 1e-9);
+    if (t.shared > 0) CHECK(places == doctest::Approx(static_cast<double>(k)));
   }
 }
 

@@ -130,7 +130,7 @@ bool bundle(SemiDual& problem, double tol, Index budget, SmoothReport& report) {
   const std::size_t cut_size =
       24 * report.point.plan.row.size() + 8 * n + 8 * at(problem.targets());
   const std::size_t k_most = std::clamp<std::size_t>(200000000 / cut_size, 12, 100);
-  report.used_bundle = true;
+  report.used_relaxation = true;
   std::vector<Cut> cuts;
   std::vector<double> gram, lambda, d(n), trial_alpha(n);
   const auto add = [&](const SemiDualPoint& point, double error) {

@@ -43,10 +43,11 @@ Routes route(const double* scores, Index groups, Index m, Index n, const double*
       }
     }
   };
-  // Slices, so that the caller is heard between them.
+  // Slices of about 0.05 s, so that the caller is heard between them.
   Progress progress;
   progress.n_steps = groups;
-  const Index slice = std::max<Index>(Index{64}, options.n_threads);
+  const double work = static_cast<double>(m * n) * static_cast<double>(options.max_iter);
+  const Index slice = options.n_threads * std::max<Index>(1, static_cast<Index>(1e7 / work));
   for (Index first = 0; first < groups; first += slice) {
     parallel_for(std::min(slice, groups - first), options.n_threads,
                  [&](Index g) { one(first + g); });

@@ -402,7 +402,7 @@ void SemiDual::evaluate_dual(const double* alpha, const double* beta, SemiDualPo
 }
 
 void SemiDual::column(Index j, const double* alpha, const double* beta, const SemiDualPoint* near,
-                      Block& block, double& tau, double tie) const {
+                      Block& block, double& tau, double& level, double tie) const {
   std::vector<Candidate>& candidates = block.candidates;
   candidates.clear();
   // A given beta takes no account of the column's mass.
@@ -441,6 +441,11 @@ void SemiDual::column(Index j, const double* alpha, const double* beta, const Se
   if (!std::is_sorted(candidates.begin(), candidates.end(), by_row)) {
     std::sort(candidates.begin(), candidates.end(), by_row);
   }
+  level = tau;
+  if (static_cast<Index>(candidates.size()) == k_) {
+    level = k_inf;
+    for (const Candidate& c : candidates) level = std::min(level, c.score);
+  }
   double square = 0.0;
   for (const Candidate& c : candidates) {
     const double over = c.score - tau;
@@ -455,11 +460,93 @@ void SemiDual::column(Index j, const double* alpha, const double* beta, const Se
   if (left_out > tau && lowest - left_out <= tie) ++block.n_ties;
 }
 
+void SemiDual::proximal_column(Index j, const double* alpha, const SemiDualPoint* near,
+                               Block& block, double& tau, double& level) const {
+  std::vector<Candidate>&candidates = block.candidates, &rest = block.rest;
+  const auto better = [](const Candidate& x, const Candidate& y) {
+    return x.score > y.score || (x.score == y.score && x.row < y.row);
+  };
+  // Rows of the centre score rho t more. They always take part in the search; of the others only
+  // those above the level that the rows of a moment ago lead to.
+  const Index begin = centre_->ptr[at(j)], end = centre_->ptr[at(j + 1)];
+  double largest = 0.0;
+  const auto add_centre = [&] {
+    for (Index e = begin; e < end; ++e) {
+      const Index i = centre_->row[at(e)];
+      candidates.push_back({alpha[i] - centre_->cost[at(e)] + rho_ * centre_->mass[at(e)], i});
+      largest = std::max(largest, std::abs(alpha[i]) + std::abs(centre_->cost[at(e)]));
+    }
+  };
+  const auto in_centre = [&](Index row) {
+    const auto first = centre_->row.begin() + begin, last = centre_->row.begin() + end;
+    return std::binary_search(first, last, row);
+  };
+  candidates.clear();
+  add_centre();
+  if (near != nullptr) {
+    for (Index e = near->plan.ptr[at(j)]; e < near->plan.ptr[at(j + 1)]; ++e) {
+      const Index i = near->plan.row[at(e)];
+      if (!in_centre(i)) candidates.push_back({alpha[i] - near->plan.cost[at(e)], i});
+    }
+  }
+  SupportProjection t;
+  level = -k_inf;
+  if (!candidates.empty()) {
+    std::sort(candidates.begin(), candidates.end(), better);
+    t = k_support_projection(candidates, k_, gamma_, rho_, b_[j]);
+    level = t.level;
+  }
+  for (int round = 0;; ++round) {
+    const double threshold = round < 2 ? level - 1e-14 * largest : -k_inf;
+    rest.clear();
+    scores_.collect(j, alpha, threshold, k_inf, rest);
+    candidates.clear();
+    add_centre();
+    for (const Candidate& c : rest) {
+      if (!in_centre(c.row)) candidates.push_back(c);
+    }
+    std::sort(candidates.begin(), candidates.end(), better);
+    t = k_support_projection(candidates, k_, gamma_, rho_, b_[j]);
+    if (!(t.level < threshold)) break;  // nothing that was left out takes part
+    level = t.level;
+  }
+  tau = t.tau;
+  level = t.level;
+  candidates.resize(at(t.whole + t.shared));
+  rest.resize(candidates.size());
+  double linear = 0.0, square = 0.0, own = 0.0, tail = 0.0;
+  for (std::size_t r = 0; r < candidates.size(); ++r) {
+    const double over = candidates[r].score - tau;
+    const bool whole = r < at(t.whole);
+    const double mass =
+        std::max(whole ? over / (gamma_ + rho_) : (over - gamma_ * t.nu) / rho_, 0.0);
+    linear += over * mass;
+    square += mass * mass;
+    (whole ? own : tail) += whole ? mass * mass : mass;
+    rest[r] = {whole ? mass : -mass, candidates[r].row};  // the sign tells the kinds apart
+  }
+  if (t.shared > 0) own += tail * tail / static_cast<double>(k_ - t.whole);
+  for (Index e = begin; e < end; ++e) square += centre_->mass[at(e)] * centre_->mass[at(e)];
+  block.value += linear + tau * b_[j] - 0.5 * gamma_ * own - 0.5 * rho_ * square;
+  std::sort(rest.begin(), rest.end(),
+            [](const Candidate& x, const Candidate& y) { return x.row < y.row; });
+  Index size = 0;
+  for (const Candidate& c : rest) {
+    if (c.score == 0.0) continue;
+    ++size;
+    block.row.push_back(c.row);
+    block.mass.push_back(std::abs(c.score));
+    block.shared.push_back(c.score < 0.0);
+    block.cost.push_back(scores_.cost(c.row, j));
+  }
+  block.size.push_back(size);
+}
+
 void SemiDual::run(const double* alpha, const double* beta, const SemiDualPoint* near,
                    SemiDualPoint& out, double tie) {
   ++evaluations_;
   scores_.prepare(alpha);
-  std::vector<double> tau(at(m_));
+  std::vector<double> tau(at(m_)), level(at(m_));
   const auto n_blocks = static_cast<Index>(blocks_.size());
   const double block_work = scores_.work_per_column() * static_cast<double>(k_column_block);
   const Index slice = std::max<Index>(16, static_cast<Index>(5e7 / block_work));
@@ -470,11 +557,16 @@ void SemiDual::run(const double* alpha, const double* beta, const SemiDualPoint*
       block.row.clear();
       block.mass.clear();
       block.cost.clear();
+      block.shared.clear();
       block.value = 0.0;
       block.n_ties = 0;
       const Index begin = (first + offset) * k_column_block;
       for (Index j = begin; j < std::min(begin + k_column_block, m_); ++j) {
-        column(j, alpha, beta, near, block, tau[at(j)], tie);
+        if (centre_ != nullptr) {
+          proximal_column(j, alpha, near, block, tau[at(j)], level[at(j)]);
+        } else {
+          column(j, alpha, beta, near, block, tau[at(j)], level[at(j)], tie);
+        }
       }
     });
     monitor_.poll(progress_);
@@ -485,7 +577,9 @@ void SemiDual::run(const double* alpha, const double* beta, const SemiDualPoint*
   plan.row.clear();
   plan.mass.clear();
   plan.cost.clear();
+  plan.shared.clear();
   out.tau = std::move(tau);
+  out.level = std::move(level);
   out.n_ties = 0;
   double value = 0.0;
   for (Index i = 0; i < n_; ++i) value += a_[i] * alpha[i];
@@ -499,6 +593,7 @@ void SemiDual::run(const double* alpha, const double* beta, const SemiDualPoint*
     plan.row.insert(plan.row.end(), block.row.begin(), block.row.end());
     plan.mass.insert(plan.mass.end(), block.mass.begin(), block.mass.end());
     plan.cost.insert(plan.cost.end(), block.cost.begin(), block.cost.end());
+    plan.shared.insert(plan.shared.end(), block.shared.begin(), block.shared.end());
   }
   out.value = value;
   out.row_mass.assign(at(n_), 0.0);

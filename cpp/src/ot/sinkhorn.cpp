@@ -27,8 +27,9 @@ class Lanes {
   Lanes(Index rows, Index cols, int n_threads)
       : rows_(rows), n_threads_(n_threads), count_(std::clamp<Index>(rows / 16, 1, 16)) {
     per_lane_ = (rows + count_ - 1) / count_;
-    // About 0.05 s of exponentials for one lane.
-    slice_ = std::max<Index>(4, Index{20000000} / std::max<Index>(cols, 1) / 4 * 4);
+    // About 0.05 s of exponentials for all lanes together.
+    const Index entries = Index{16000000} * n_threads;
+    slice_ = std::max<Index>(4, entries / std::max<Index>(cols * count_, 1) / 4 * 4);
   }
 
   Index count() const { return count_; }

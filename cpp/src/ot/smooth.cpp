@@ -17,29 +17,76 @@ double dot(const std::vector<double>& x, const std::vector<double>& y) {
   return sum;
 }
 
-/// out = (H + diag(damp)) v with H = (1/gamma) sum_j (I_j - 11'/|A_j|).
-void hessian(const ColumnPlan& plan, double gamma, const std::vector<double>& damp,
-             const std::vector<double>& v, std::vector<double>& out) {
-  std::fill(out.begin(), out.end(), 0.0);
-  const Index m = plan.cols();
-  for (Index j = 0; j < m; ++j) {
-    const Index begin = plan.ptr[at(j)], end = plan.ptr[at(j + 1)];
-    if (end - begin < 2) continue;
-    double mean = 0.0;
-    for (Index e = begin; e < end; ++e) mean += v[at(plan.row[at(e)])];
-    mean /= static_cast<double>(end - begin);
-    for (Index e = begin; e < end; ++e) {
-      const Index i = plan.row[at(e)];
-      out[at(i)] += v[at(i)] - mean;
+/// -S'' on the entries of one column of the plan. The entries are of two kinds (see
+/// SupportProjection), and t is linear in the scores s: with sums over the kinds,
+///
+///   dt_whole = (ds - dtau) / (gamma + rho),   dt_shared = (ds - dtau - gamma dnu) / rho,
+///
+/// where dtau and dnu keep the mass of the column and the places of the shared entries. Without a
+/// centre rho = 0, all entries are whole, and this is (I - 11'/count) / gamma.
+class ColumnCurvature {
+ public:
+  ColumnCurvature(const SemiDual& problem, const ColumnPlan& plan, Index j)
+      : begin_(at(plan.ptr[at(j)])),
+        end_(at(plan.ptr[at(j + 1)])),
+        gamma_(problem.gamma()),
+        rho_(problem.rho()),
+        shared_(plan.shared.empty() ? nullptr : plan.shared.data()) {
+    for (std::size_t e = begin_; shared_ != nullptr && e < end_; ++e) n_shared_ += shared_[e];
+    const double n_whole = static_cast<double>(end_ - begin_) - n_shared_;
+    if (n_shared_ > 0.0) {
+      const double left = std::max(static_cast<double>(problem.k()) - n_whole, 0.0);
+      places_ = rho_ * left + gamma_ * n_shared_;
+      weight_ = left / places_;
+    }
+    total_ = n_whole / (gamma_ + rho_) + weight_ * n_shared_;
+  }
+
+  std::size_t begin() const { return begin_; }
+  std::size_t end() const { return end_; }
+
+  double diagonal(std::size_t e) const {
+    if (!is_shared(e)) return (1.0 - 1.0 / ((gamma_ + rho_) * total_)) / (gamma_ + rho_);
+    const double tau = weight_ / total_;
+    return (1.0 - tau - gamma_ * (1.0 - n_shared_ * tau) / places_) / rho_;
+  }
+
+  void multiply(const std::vector<Index>& row, const std::vector<double>& v,
+                std::vector<double>& out) const {
+    if (end_ - begin_ < 2) return;
+    double whole = 0.0, shared = 0.0;
+    for (std::size_t e = begin_; e < end_; ++e) (is_shared(e) ? shared : whole) += v[at(row[e])];
+    const double tau = (whole / (gamma_ + rho_) + weight_ * shared) / total_;
+    const double nu = n_shared_ > 0.0 ? (shared - n_shared_ * tau) / places_ : 0.0;
+    for (std::size_t e = begin_; e < end_; ++e) {
+      const double over = v[at(row[e])] - tau;
+      out[at(row[e])] += is_shared(e) ? (over - gamma_ * nu) / rho_ : over / (gamma_ + rho_);
     }
   }
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = out[i] / gamma + damp[i] * v[i];
+
+ private:
+  bool is_shared(std::size_t e) const { return shared_ != nullptr && shared_[e]; }
+
+  std::size_t begin_, end_;
+  double gamma_, rho_;
+  const char* shared_;
+  double n_shared_ = 0.0, places_ = 0.0, weight_ = 0.0, total_ = 0.0;
+};
+
+/// out = (H + diag(damp)) v with H = -S''.
+void hessian(const SemiDual& problem, const ColumnPlan& plan, const std::vector<double>& damp,
+             const std::vector<double>& v, std::vector<double>& out) {
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = damp[i] * v[i];
+  for (Index j = 0; j < plan.cols(); ++j) {
+    ColumnCurvature(problem, plan, j).multiply(plan.row, v, out);
+  }
 }
 
 /// Conjugate gradients with Jacobi preconditioner; d is the result, from zero.
-void conjugate_gradients(const ColumnPlan& plan, double gamma, const std::vector<double>& damp,
-                         const std::vector<double>& diagonal, const std::vector<double>& rhs,
-                         double tol, Index max_steps, std::vector<double>& d) {
+void conjugate_gradients(const SemiDual& problem, const ColumnPlan& plan,
+                         const std::vector<double>& damp, const std::vector<double>& diagonal,
+                         const std::vector<double>& rhs, double tol, Index max_steps,
+                         std::vector<double>& d) {
   const std::size_t n = rhs.size();
   std::vector<double> r = rhs, z(n), p(n), w(n);
   d.assign(n, 0.0);
@@ -48,7 +95,7 @@ void conjugate_gradients(const ColumnPlan& plan, double gamma, const std::vector
   double rz = dot(r, z);
   const double stop = tol * tol * rz;
   for (Index step = 0; step < max_steps && rz > stop && rz > 0.0; ++step) {
-    hessian(plan, gamma, damp, p, w);
+    hessian(problem, plan, damp, p, w);
     const double curvature = dot(p, w);
     if (!(curvature > 0.0)) break;
     const double length = rz / curvature;
@@ -69,6 +116,19 @@ void note(SemiDual& problem, double error, SmoothReport& report) {
   report.values.push_back(report.point.value);
   problem.progress().step = problem.evaluations();
   problem.progress().gap = error;
+}
+
+/// How far alpha of each of `rows` must rise until some column takes the row in.
+void distances_to_columns(const SemiDual& problem, const std::vector<double>& alpha,
+                          const SemiDualPoint& point, const std::vector<Index>& rows,
+                          std::vector<double>& distance) {
+  distance.assign(rows.size(), std::numeric_limits<double>::infinity());
+  for (Index j = 0; j < problem.targets(); ++j) {
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      const double score = alpha[at(rows[r])] - problem.cost(rows[r], j);
+      distance[r] = std::min(distance[r], point.level[at(j)] - score);
+    }
+  }
 }
 
 /// A strength at which columns of average mass have some dozens of active rows although alpha = 0:
@@ -105,35 +165,50 @@ double row_error(const SemiDual& problem, const std::vector<double>& row_mass) {
 
 bool newton(SemiDual& problem, double target, Index budget, SmoothReport& report) {
   const std::size_t n = at(problem.sources());
-  const double gamma = problem.gamma();
   std::vector<double>& alpha = report.alpha;
   SemiDualPoint& point = report.point;
-  std::vector<double> g(n), d(n), damp(n), diagonal(n), trial_alpha(n), lift(n, 1.0);
+  std::vector<double> g(n), d(n), damp(n), diagonal(n), trial_alpha(n), lift(n, 1.0), distance;
+  std::vector<Index> outside;
   SemiDualPoint trial;
-  double relative = 0.1;
+  double relative = problem.has_centre() ? 1e-3 : 0.1;  // the last solution is near
   double error = row_error(problem, point.row_mass);
   double best = error;
   Index without_gain = 0, stuck = 0;
   while (error > target) {
     if (problem.evaluations() >= budget) return false;
-    // The diagonal of H; rows that are nowhere active have none and are lifted by the average
-    // curvature, twice as far each time they stay out.
+    // The diagonal of H; rows that are nowhere active have none.
     std::fill(diagonal.begin(), diagonal.end(), 0.0);
     double total = 0.0;
     for (Index j = 0; j < point.plan.cols(); ++j) {
-      const Index size = point.plan.ptr[at(j + 1)] - point.plan.ptr[at(j)];
-      const double entry = (1.0 - 1.0 / static_cast<double>(size)) / gamma;
-      for (Index e = point.plan.ptr[at(j)]; e < point.plan.ptr[at(j + 1)]; ++e) {
-        diagonal[at(point.plan.row[at(e)])] += entry;
+      const ColumnCurvature curvature(problem, point.plan, j);
+      for (std::size_t e = curvature.begin(); e < curvature.end(); ++e) {
+        diagonal[at(point.plan.row[e])] += curvature.diagonal(e);
       }
-      total += static_cast<double>(size) / gamma;
+      total += static_cast<double>(curvature.end() - curvature.begin()) /
+               (problem.gamma() + problem.rho());
     }
     const double average = total / static_cast<double>(n);
+    outside.clear();
     for (std::size_t i = 0; i < n; ++i) {
-      if (point.row_mass[i] == 0.0) {
+      if (point.row_mass[i] == 0.0) outside.push_back(static_cast<Index>(i));
+    }
+    // The step of such a row is a / damp: as far as the nearest column, and then about its own mass,
+    // if few rows are to be looked at; else the average curvature, twice as far each time.
+    const bool few =
+        static_cast<Index>(outside.size()) <= std::max<Index>(8, problem.sources() / 16);
+    if (few) distances_to_columns(problem, alpha, point, outside, distance);
+    for (std::size_t r = 0; r < outside.size(); ++r) {
+      const std::size_t i = at(outside[r]);
+      const double mass = problem.a()[i];
+      if (few) {
+        damp[i] = mass / (std::max(distance[r], 0.0) + (problem.gamma() + problem.rho()) * mass);
+      } else {
         damp[i] = average * lift[i];
         lift[i] = std::max(lift[i] * 0.5, 1e-9);
-      } else {
+      }
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      if (point.row_mass[i] != 0.0) {
         damp[i] = average * relative;
         lift[i] = 1.0;
       }
@@ -141,8 +216,10 @@ bool newton(SemiDual& problem, double target, Index budget, SmoothReport& report
       g[i] = problem.a()[i] - point.row_mass[i];
     }
     const double accuracy = std::clamp(0.3 * error / problem.mass(), 1e-4, 0.1);
-    conjugate_gradients(point.plan, gamma, damp, diagonal, g, accuracy, 300, d);
+    conjugate_gradients(problem, point.plan, damp, diagonal, g, accuracy, 300, d);
     const double slope = dot(g, d);
+    double magnitude = 0.0;  // of the terms of S, which may cancel
+    for (std::size_t i = 0; i < n; ++i) magnitude += problem.a()[i] * std::abs(alpha[i]);
     double step = 1.0;
     bool accepted = false;
     double trial_error = error;
@@ -151,8 +228,9 @@ bool newton(SemiDual& problem, double target, Index budget, SmoothReport& report
       problem.evaluate(trial_alpha.data(), &point, trial);
       trial_error = row_error(problem, trial.row_mass);
       const double gain = trial.value - point.value;
-      const double rounding = 1e-13 * std::abs(point.value);
-      if (gain >= 1e-4 * step * slope || (trial_error <= 0.7 * error && gain >= -rounding)) {
+      const double rounding = 1e-13 * std::abs(point.value) + 1e-14 * magnitude;
+      if (gain >= 1e-4 * step * slope ||
+          (trial_error <= (slope < rounding ? 0.99 : 0.7) * error && gain >= -rounding)) {
         accepted = true;
         break;
       }
@@ -174,7 +252,7 @@ bool newton(SemiDual& problem, double target, Index budget, SmoothReport& report
     if (error < 0.8 * best) {
       best = error;
       without_gain = 0;
-    } else if (problem.k() < problem.sources() && ++without_gain > 60) {
+    } else if (problem.k() < problem.sources() && !problem.has_centre() && ++without_gain > 15) {
       return false;  // a kink: the error of the best gradient does not tend to zero
     }
   }
@@ -286,8 +364,9 @@ SmoothReport maximise(SemiDual& problem, const SmoothOptions& options, std::vect
   const double gamma = problem.gamma(), target = options.tol * problem.mass();
   report.alpha = start.empty() ? std::vector<double>(at(n), 0.0) : std::move(start);
   problem.progress().n_steps = options.max_iter;
-  const bool newton =
-      options.solver == SmoothSolver::automatic || options.solver == SmoothSolver::newton;
+  const bool newton = options.solver == SmoothSolver::automatic ||
+                      options.solver == SmoothSolver::newton ||
+                      options.solver == SmoothSolver::proximal;
   problem.evaluate(report.alpha.data(), nullptr, report.point);
   const double rough = 0.1 * problem.mass();
   if (newton && !options.dual && detail::row_error(problem, report.point.row_mass) > 5.0 * rough) {
@@ -311,6 +390,9 @@ SmoothReport maximise(SemiDual& problem, const SmoothOptions& options, std::vect
     case SmoothSolver::lbfgs:
       report.converged = detail::lbfgs(problem, target, options.max_iter, options.dual, report);
       break;
+    case SmoothSolver::proximal:
+      report.converged = detail::proximal(problem, options.tol, options.max_iter, report);
+      break;
     case SmoothSolver::bundle:
       report.converged = detail::bundle(problem, options.tol, options.max_iter, report);
       break;
@@ -320,21 +402,36 @@ SmoothReport maximise(SemiDual& problem, const SmoothOptions& options, std::vect
                              : detail::newton(problem, target, options.max_iter, report);
       if (!report.converged && options.solver == SmoothSolver::automatic && !options.dual) {
         // Without a limit there is no kink, only an ill-conditioned Newton system.
-        report.converged = k < n ? detail::bundle(problem, options.tol, options.max_iter, report)
+        report.converged = k < n ? detail::proximal(problem, options.tol, options.max_iter, report)
                                  : detail::lbfgs(problem, target, options.max_iter, false, report);
       }
   }
-  if (!report.used_bundle) {
-    report.error = detail::row_error(problem, report.point.row_mass);
-    report.relaxed = feasible_plan(problem, report.point.plan);
+  if (!report.used_relaxation) {
+    const auto certify = [&] {
+      report.error = detail::row_error(problem, report.point.row_mass);
+      report.relaxed = feasible_plan(problem, report.point.plan);
+      report.relaxed_value = plan_value(problem, report.relaxed);
+      const double gap = report.relaxed_value.objective - report.point.value;
+      return gap <= options.tol * std::max(std::abs(report.relaxed_value.objective),
+                                           std::abs(report.relaxed_value.linear));
+    };
+    // Right rows are no small gap yet where costs between remote points are large.
+    double finer = target;
+    while (!certify() && report.converged && newton && !options.dual &&
+           finer > 1e-13 * problem.mass() && problem.evaluations() < options.max_iter) {
+      finer *= 0.1;
+      if (!detail::newton(problem, finer, options.max_iter, report)) break;
+    }
+  } else {
+    report.relaxed_value = plan_value(problem, report.relaxed);
   }
-  report.relaxed_value = plan_value(problem, report.relaxed);
   if (!options.dual) {
     double largest = 0.0;
     for (const double c : report.point.plan.cost) largest = std::max(largest, std::abs(c));
     problem.evaluate(report.alpha.data(), &report.point, report.point,
                      std::max(1e-12, 1e-2 * options.tol) * largest);
   }
+  report.n_mixed = std::max(report.n_mixed, report.point.n_ties);
   return report;
 }
 

@@ -82,4 +82,67 @@ double k_support_square(std::vector<double>& values, Index k) {
   return head + tail * tail / static_cast<double>(k - whole);
 }
 
+SupportProjection k_support_projection(const std::vector<Candidate>& sorted, Index k, double gamma,
+                                       double rho, double mass) {
+  TAUT_ASSERT(!sorted.empty() && mass > 0.0 && rho > 0.0);
+  const auto size = static_cast<Index>(sorted.size());
+  const double top = sorted.front().score;
+  constexpr double k_inf = std::numeric_limits<double>::infinity();
+  const auto score = [&](Index i) { return sorted[static_cast<std::size_t>(i)].score - top; };
+  const double both = gamma + rho;
+  SupportProjection out;
+  // Without the limit first: it does not bind where at most k entries are positive.
+  double sum = 0.0;
+  Index active = 0;
+  for (; active < size; ++active) {
+    const double next = (sum + score(active) - both * mass) / static_cast<double>(active + 1);
+    if (score(active) <= next) break;
+    sum += score(active);
+    out.tau = next;
+  }
+  if (active <= k) {
+    out.whole = active;
+    out.tau += top;
+    out.level = out.tau;
+    return out;
+  }
+  // Otherwise `whole` entries have theta = 1, and the others share what is left of k.
+  double least = k_inf, head = 0.0;
+  for (Index whole = 0; whole <= k && least > 0.0; ++whole) {
+    const double left = static_cast<double>(k - whole);
+    const auto try_one = [&](Index shared, double tail) {
+      const auto count = static_cast<double>(shared);
+      const double weight = shared == 0 ? 0.0 : left / (rho * left + gamma * count);
+      const double tau = (head / both + weight * tail - mass) /
+                         (static_cast<double>(whole) / both + weight * count);
+      const double after = whole + shared < size ? score(whole + shared) : -k_inf;
+      const double nu = shared == 0 ? std::max((after - tau) / gamma, 0.0)
+                                    : (tail - count * tau) / (rho * left + gamma * count);
+      double wrong = after - tau - gamma * nu;
+      if (shared == 0) wrong = 0.0;  // nu was chosen so
+      if (whole > 0) wrong = std::max(wrong, both * nu - (score(whole - 1) - tau));
+      if (shared > 0) {
+        wrong = std::max(wrong, score(whole) - tau - both * nu);
+        wrong = std::max(wrong, tau + gamma * nu - score(whole + shared - 1));
+      }
+      wrong = std::max(wrong, 0.0);
+      if (wrong < least) {
+        least = wrong;
+        out = {tau + top, nu, tau + top + gamma * nu, whole, shared};
+      }
+    };
+    if (whole == k) {
+      try_one(0, 0.0);
+      break;
+    }
+    double tail = 0.0;
+    for (Index shared = 1; whole + shared <= size && least > 0.0; ++shared) {
+      tail += score(whole + shared - 1);
+      if (shared >= k - whole) try_one(shared, tail);
+    }
+    head += score(whole);
+  }
+  return out;
+}
+
 }  // namespace taut::ot

@@ -41,7 +41,7 @@ class SparseTransport(TransformerMixin, BaseEstimator):
     metric : str, default="sqeuclidean"
         "sqeuclidean" is computed as needed; any other name that
         ``sklearn.metrics.pairwise_distances`` knows makes a dense cost matrix.
-    solver : {"auto", "newton", "lbfgs", "bundle"}, default="auto"
+    solver : {"auto", "newton", "lbfgs", "proximal", "bundle"}, default="auto"
         Of :func:`smooth_ot`.
     tol : float, default=1e-6
     max_iter : int, default=1000
@@ -91,7 +91,7 @@ class SparseTransport(TransformerMixin, BaseEstimator):
         "reg": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "method": [StrOptions({"sparse", "l2", "entropic", "exact"})],
         "metric": [str],
-        "solver": [StrOptions({"auto", "newton", "lbfgs", "bundle"})],
+        "solver": [StrOptions({"auto", "newton", "lbfgs", "proximal", "bundle"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],

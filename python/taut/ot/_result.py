@@ -45,6 +45,10 @@ class OTResult:
     n_ties : int
         Columns (rows, for axis=1) in which the k-th and the next score are equal: there the
         relaxation mixes several choices of k partners and ``plan`` alone is not its optimum.
+    cardinality : tuple of two int, or None
+        Largest number of partners of a column (row, for axis=1) of ``plan`` and of
+        ``plan_relaxed``: entries above 1e-9 of what the column weighs. None for Sinkhorn, whose
+        plans have no zeros.
     errors : ndarray
         Marginal error after each step.
     """
@@ -68,6 +72,7 @@ class OTResult:
         parts: Callable[[], dict[str, Any]] | None = None,
         multiply: Callable[[Float64, bool], Float64] | None = None,
         gradients: tuple[Float64, Float64] | None = None,
+        axis: int = 0,
     ) -> None:
         self._problem = problem
         self.potentials = potentials
@@ -77,6 +82,7 @@ class OTResult:
         self.errors = np.empty(0) if errors is None else errors
         self.n_ties = n_ties
         self.reg = eps
+        self._axis = axis
         self._parts = parts
         self._multiply = multiply
         self._gradients = potentials if gradients is None else gradients
@@ -130,6 +136,16 @@ class OTResult:
     @property
     def duality_gap(self) -> float:
         return self.value - self.dual_value
+
+    @property
+    def cardinality(self) -> tuple[int, int] | None:
+        if not sp.issparse(self._known.get("plan")):
+            return None
+        weights = self._problem.full_b if self._axis == 0 else self._problem.full_a
+        return (
+            _most_partners(self.plan, weights, self._axis),
+            _most_partners(self.plan_relaxed, weights, self._axis),
+        )
 
     def apply(self, M: ArrayLike, axis: int = 0) -> Float64:
         """Product of the plan with a matrix, without making a dense plan.
@@ -205,6 +221,13 @@ class OTResult:
         error = max(self.marginal_error)
         state = "converged" if self.converged else "not converged"
         return f"OTResult(n={n}, m={m}, {state}, n_iter={self.n_iter}, marginal_error={error:.1e})"
+
+
+def _most_partners(plan: sp.csr_array, weights: Float64, axis: int) -> int:
+    coo = plan.tocoo()
+    lines = coo.coords[1 - axis]
+    counted = lines[coo.data > 1e-9 * weights[lines]]
+    return int(np.bincount(counted, minlength=1).max())
 
 
 def centred(values: Float64, weights: Float64) -> Float64:

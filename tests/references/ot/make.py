@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Numbers of POT for tests/test_ot.py. Run by hand: python make.py (needs POT, SciPy)."""
+"""Numbers of POT for tests/test_ot.py. Run by hand: python make.py (needs POT, SciPy, Pillow)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,27 @@ def problem(seed, n, m):
     return a / a.sum(), b / b.sum(), ((X[:, None] - Y[None]) ** 2).sum(axis=2)
 
 
+def colors():
+    """Palettes and histograms of scikit-learn's two photographs (needs Pillow)."""
+    from scipy.spatial import cKDTree
+    from sklearn.datasets import load_sample_images
+
+    out = {}
+    for side, image in zip(("source", "target"), load_sample_images().images, strict=True):
+        pixels = image.reshape(-1, 3)
+        palette = pixels[np.random.RandomState(0).permutation(len(pixels))[:256]]
+        counts = np.bincount(cKDTree(palette).query(pixels)[1], minlength=256)
+        out |= {side: palette.tolist(), f"{side}_counts": counts.tolist()}
+    x, y = np.array(out["source"]) / 256, np.array(out["target"]) / 256
+    a, b = (np.array(out[f"{side}_counts"]) for side in ("source", "target"))
+    a, b = (w / w.sum() + 1e-9 for w in (a, b))
+    cost = ((x[:, None] - y[None]) ** 2).sum(axis=2)
+    out["linear_program"] = float(ot.emd2(a / a.sum(), b / b.sum(), cost, numItermax=10**6))
+    (HERE / "colors.json").write_text(json.dumps(out) + "\n")
+
+
 def main():
+    colors()
     cases = []
     for seed, n, m in [(1, 12, 9), (2, 15, 20), (3, 30, 30)]:
         a, b, C = problem(seed, n, m)

@@ -50,6 +50,7 @@ struct ColumnPlan {
   std::vector<Index> ptr;
   std::vector<Index> row;
   std::vector<double> mass, cost;
+  std::vector<char> shared;  ///< entries that share a place among the k; proximal plans only
 
   Index cols() const { return static_cast<Index>(ptr.size()) - 1; }
 };
@@ -58,6 +59,7 @@ struct SemiDualPoint {
   double value = 0.0;
   std::vector<double> row_mass;  ///< T 1; the gradient is a - T 1
   std::vector<double> tau;       ///< beta = -tau
+  std::vector<double> level;     ///< a row outside of column j takes part above this score
   ColumnPlan plan;               ///< columns sum to b, at most k entries each
   Index n_ties = 0;              ///< columns whose k-th and next score are equal above tau
 };
@@ -84,6 +86,16 @@ class SemiDual {
     k_ = k;
   }
 
+  /// From now on evaluate() takes the convex relaxation with rho/2 |T - centre|^2 added to it, which
+  /// makes the semi-dual smooth: its plan is unique and may have more than k entries a column.
+  /// nullptr ends that. `centre` has its rows in order and must stay alive.
+  void set_centre(const ColumnPlan* centre, double rho) {
+    centre_ = centre;
+    rho_ = centre == nullptr ? 0.0 : rho;
+  }
+  double rho() const { return rho_; }
+  bool has_centre() const { return centre_ != nullptr; }
+
   /// S, its gradient and the plan at alpha. `near` is any earlier point (it may be `out`): the rows
   /// that were active there bound tau from below, exactly, and only rows above the bound are looked
   /// at. One read of the costs. Scores closer than `tie` count as equal.
@@ -100,6 +112,8 @@ class SemiDual {
     std::vector<Index> size;
     std::vector<Index> row;
     std::vector<double> mass, cost;
+    std::vector<char> shared;
+    std::vector<Candidate> rest;
     double value = 0.0;
     Index n_ties = 0;
   };
@@ -107,7 +121,9 @@ class SemiDual {
   void run(const double* alpha, const double* beta, const SemiDualPoint* near, SemiDualPoint& out,
            double tie);
   void column(Index j, const double* alpha, const double* beta, const SemiDualPoint* near,
-              Block& block, double& tau, double tie) const;
+              Block& block, double& tau, double& level, double tie) const;
+  void proximal_column(Index j, const double* alpha, const SemiDualPoint* near, Block& block,
+                       double& tau, double& level) const;
 
   Scores& scores_;
   const double* a_;
@@ -118,6 +134,8 @@ class SemiDual {
   Monitor& monitor_;
   Index n_, m_;
   double mass_ = 0.0;
+  const ColumnPlan* centre_ = nullptr;
+  double rho_ = 0.0;
   Index evaluations_ = 0;
   std::vector<Block> blocks_;
   Progress progress_;
