@@ -14,6 +14,8 @@ from taut._version import __version__
 
 if TYPE_CHECKING:
     from taut.linear_model import (
+        PRESTO,
+        PRESTOCV,
         AdaptiveLasso,
         AdaptiveLassoCV,
         ConcomitantLasso,
@@ -69,9 +71,11 @@ _SUBPACKAGES = frozenset(
     {
         "datafits",
         "datasets",
+        "decomposition",
         "exceptions",
         "graph",
         "linear_model",
+        "linsolve",
         "metrics",
         "model_selection",
         "ot",
@@ -87,6 +91,8 @@ _SUBPACKAGES = frozenset(
 )
 
 __all__ = [
+    "PRESTO",
+    "PRESTOCV",
     "AdaptiveLasso",
     "AdaptiveLassoCV",
     "ConcomitantLasso",
