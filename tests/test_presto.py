@@ -743,6 +743,6 @@ def rare_errors(seed, thresholds, share):
 @pytest.mark.filterwarnings("ignore:The least populated class")
 def test_rare_probabilities_beat_both_ends():
     # Medians of 60 repetitions were 0.57 of logistic regression and 0.77 of proportional odds.
-    errors = np.array([rare_errors(seed, [0.0, 3.0, 5.0], 1 / 3) for seed in range(12)])
+    errors = np.array([rare_errors(seed, [0.0, 3.0, 5.0], 1 / 3) for seed in range(24)])
     assert np.median(errors[:, 0] / errors[:, 1]) < 0.8
     assert np.median(errors[:, 0] / errors[:, 2]) < 0.95
