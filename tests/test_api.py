@@ -486,6 +486,7 @@ def test_names_are_reachable_from_the_top():
         "group",
         "lasso",
         "multinomial",
+        "ordinal",
         "multitask",
         "nonconvex",
         "path",

@@ -357,11 +357,11 @@ class PRESTO(SingleFit, _OrderedClasses):
     >>> odds = np.c_[1.0 - X[:, 0], 3.5 - X[:, 0] - X[:, 1]]
     >>> y = (rng.logistic(size=(4000, 1)) > odds).sum(axis=1)
     >>> stage = np.array(["shown", "clicked", "bought"])[y]
-    >>> model = PRESTO(0.002, categories=["shown", "clicked", "bought"]).fit(X, stage)
+    >>> model = PRESTO(0.01, categories=["shown", "clicked", "bought"]).fit(X, stage)
     >>> (model.increments_ != 0).tolist()
     [[True, False, False], [False, True, False]]
     >>> model.predict_rare(X[:2]).round(3).tolist()
-    [0.033, 0.007]
+    [0.039, 0.02]
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
