@@ -282,13 +282,12 @@ def test_limits_of_constructors(make, message):
 
 
 @pytest.mark.parametrize("stored_sparse", [False, True])
-def test_constant_columns_of_groups_need_an_intercept_to_be_standardised(stored_sparse):
+def test_constant_columns_of_groups_are_zero_where_they_are_standardised(stored_sparse):
     X = np.c_[X3, np.full(12, 3.0), np.zeros(12)]
     X = csc_array(X) if stored_sparse else X
     model = GroupLasso(0.01, groups=[0, 0, 1, 1, 1], standardize=True)
     assert model.fit(X, Y3).coef_[3:].tolist() == [0.0, 0.0]
-    with pytest.raises(ValueError, match=r"Column 3 of X is constant.*fit_intercept=True"):
-        model.set_params(fit_intercept=False).fit(X, Y3)
+    assert model.set_params(fit_intercept=False).fit(X, Y3).coef_[3:].tolist() == [0.0, 0.0]
 
 
 def test_counts_below_zero_and_all_zero_are_refused():
