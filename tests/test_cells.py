@@ -155,6 +155,6 @@ def test_certificate_on_random_problems(cell, data):
 
 
 def test_page_of_the_table_is_up_to_date():
-    docs = Path(__file__).parents[1] / "docs"
+    docs = Path(__file__).parents[1] / "docs" / "user_guide"
     made = runpy.run_path(str(docs / "cells_table.py"))
-    assert made["PAGE"].read_text() == made["table"](), "run python docs/cells_table.py"
+    assert made["PAGE"].read_text() == made["table"](), "run python docs/user_guide/cells_table.py"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""docs/adding_a_penalty.md does what it says."""
+"""docs/contributing/adding_a_penalty.md does what it says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "adding_a_penalty.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "contributing" / "adding_a_penalty.md").read_text("utf-8")
 
 
 def blocks(language: str) -> list[str]:
@@ -20,7 +20,7 @@ def test_python_blocks_run_in_order():
     found = blocks("python")
     assert len(found) == 2
     for code in found:
-        exec(compile(code, "docs/adding_a_penalty.md", "exec"), scope)
+        exec(compile(code, "docs/contributing/adding_a_penalty.md", "exec"), scope)
 
 
 def test_cpp_blocks_are_quoted_from_a_test_that_is_compiled():

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The example of docs/adding_a_penalty.md, which quotes the class below.
+// The example of docs/contributing/adding_a_penalty.md, which quotes the class below.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes docs/cells.md, the table datafit x penalty, from the list that the estimators use.
+"""Writes cells.md, the table datafit x penalty, from the list that the estimators use.
 
-python docs/cells_table.py
+python docs/user_guide/cells_table.py
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ PAGE = Path(__file__).with_name("cells.md")
 
 HEAD = """# Which datafit goes with which penalty
 
-Made by `docs/cells_table.py`; do not edit. `gap`: solved until the duality gap is at most `tol`
-times the loss of the model without coefficients. `stationary`: the penalty is not convex, solved
-until the distance to stationarity is at most `tol` times its value at zero. A number: refused,
-for the reason below. All cells take dense and CSC designs (int32 and int64 indices), float64 and
-float32, weights, offsets, an intercept, standardisation and penalty factors; penalties of single
-coefficients take bounds too. `tests/test_cells.py` fits every cell on every kind of design and on
-random problems, and judges it by `taut.testing`, which knows nothing of the solvers.
+Made by `docs/user_guide/cells_table.py`; do not edit. `gap`: solved until the duality gap is at
+most `tol` times the loss of the model without coefficients. `stationary`: the penalty is not
+convex, solved until the distance to stationarity is at most `tol` times its value at zero. A
+number: refused, for the reason below. All cells take dense and CSC designs (int32 and int64
+indices), float64 and float32, weights, offsets, an intercept, standardisation and penalty
+factors; penalties of single coefficients take bounds too. `tests/test_cells.py` fits every cell
+on every kind of design and on random problems, and judges it by `taut.testing`, which knows
+nothing of the solvers.
 """
 
 
