@@ -69,6 +69,7 @@ if TYPE_CHECKING:
 
 _SUBPACKAGES = frozenset(
     {
+        "bilevel",
         "datafits",
         "datasets",
         "decomposition",

@@ -553,3 +553,39 @@ def decomposition_learn(
     n_threads: int = 1,
     callback: Callable[[ProgressInfo], object] | None = None,
 ) -> dict[str, Any]: ...
+
+# bilevel
+def bilevel_evaluate(
+    problem: tuple[Any, ...],
+    what: str,
+    theta: NDArray[np.float64],
+    x: NDArray[np.float64],
+    v: _Vector = None,
+    radius: float = 0.0,
+    n_threads: int = 1,
+) -> Any: ...
+def bilevel_spectrum(
+    problem: tuple[Any, ...], theta: NDArray[np.float64]
+) -> tuple[float, float]: ...
+def bilevel_solve(
+    problem: tuple[Any, ...],
+    theta: NDArray[np.float64],
+    x0: NDArray[np.float64],
+    method: str,
+    tol: float,
+    max_iter: int,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> tuple[NDArray[np.float64], float, int, int, str]: ...
+def bilevel_adjoint(
+    problem: tuple[Any, ...],
+    theta: NDArray[np.float64],
+    x: NDArray[np.float64],
+    rhs: NDArray[np.float64],
+    q0: NDArray[np.float64],
+    method: str,
+    tol: float,
+    max_iter: int,
+    n_threads: int = 1,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> tuple[NDArray[np.float64], float, int, str, NDArray[np.float64]]: ...

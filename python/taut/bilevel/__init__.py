@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Hyperparameters by gradient: bilevel learning.
+
+A lower problem ``xhat(theta) = argmin_x h(x, theta)`` is a model with parameters ``theta`` such as
+penalty strengths; an upper problem says how good its minimiser is. :func:`hypergradient` is the
+derivative of the one through the other, with a bound of its error. :func:`check_problem` tests
+problems of one's own.
+"""
+
+from __future__ import annotations
+
+from taut.bilevel._check import ProblemReport, check_problem
+from taut.bilevel._hypergradient import Hypergradient, LowerSolverError, hypergradient
+from taut.bilevel._problem import CallableLower, CallableUpper, LowerProblem, UpperProblem
+from taut.bilevel._regression import RidgeLower
+from taut.bilevel._upper import HeldOutMSE
+
+__all__ = [
+    "CallableLower",
+    "CallableUpper",
+    "HeldOutMSE",
+    "Hypergradient",
+    "LowerProblem",
+    "LowerSolverError",
+    "ProblemReport",
+    "RidgeLower",
+    "UpperProblem",
+    "check_problem",
+    "hypergradient",
+]
