@@ -263,7 +263,7 @@ class CallableUpper(UpperProblem):
     >>> upper = CallableUpper(
     ...     lambda x, theta: 0.5 * (x @ x), lambda x, theta: x, lip=1.0, convex=True
     ... )
-    >>> upper.value(np.array([3.0, 4.0]), np.zeros(1))
+    >>> float(upper.value(np.array([3.0, 4.0]), np.zeros(1)))
     12.5
     """
 
