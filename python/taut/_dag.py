@@ -61,6 +61,10 @@ def topological_order(A: ArrayLike) -> NDArray[np.int64]:
     ValueError
         If the graph has a cycle, or A is not a square matrix of finite numbers.
 
+    See Also
+    --------
+    CoLiDE : Learns a graph without cycles.
+
     Examples
     --------
     >>> from taut.graph import topological_order
@@ -84,6 +88,10 @@ def is_dag(A: ArrayLike) -> bool:
     Returns
     -------
     bool
+
+    See Also
+    --------
+    CoLiDE : Learns a graph without cycles.
 
     Examples
     --------

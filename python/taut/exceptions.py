@@ -24,6 +24,12 @@ class CollinearityError(ValueError):
     message : str
     columns : tuple of int or str, default=()
         The columns that depend on others, by name where names are known.
+
+    Examples
+    --------
+    >>> from taut.exceptions import CollinearityError
+    >>> CollinearityError("columns depend", ("b",)).columns
+    ('b',)
     """
 
     def __init__(self, message: str, columns: tuple[int | str, ...] = ()) -> None:
@@ -42,6 +48,12 @@ class OptionalDependencyError(ImportError):
         Name of the missing package.
     extra : str or None, default=None
         The extra of taut that installs it.
+
+    Examples
+    --------
+    >>> from taut.exceptions import OptionalDependencyError
+    >>> print(OptionalDependencyError("A figure", "matplotlib", "plot"))
+    A figure needs matplotlib. Install it with: pip install 'taut[plot]'
     """
 
     def __init__(self, feature: str, package: str, extra: str | None = None) -> None:
@@ -53,8 +65,26 @@ class OptionalDependencyError(ImportError):
 
 
 class PrivacyBudgetExceeded(RuntimeError):
-    """A release would cost more than what is left of a privacy budget; nothing was released."""
+    """A release would cost more than what is left of a privacy budget; nothing was released.
+
+    Examples
+    --------
+    >>> from taut.exceptions import PrivacyBudgetExceeded
+    >>> from taut.privacy import PrivacyAccountant
+    >>> try:
+    ...     PrivacyAccountant(1.0).charge(2.0)
+    ... except PrivacyBudgetExceeded:
+    ...     print("nothing was released")
+    nothing was released
+    """
 
 
 class PrivacyGuaranteeWarning(UserWarning):
-    """A result is called private, or looks so, without the guarantee that its reader may expect."""
+    """A result is called private, or looks so, without the guarantee that its reader may expect.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from taut.exceptions import PrivacyGuaranteeWarning
+    >>> warnings.simplefilter("error", PrivacyGuaranteeWarning)  # no release without a guarantee
+    """

@@ -3,16 +3,16 @@ r"""Datafits of :class:`taut.linear_model.PenalizedGLM`: small frozen holders of
 
 With weights ``s_i`` of sum one and the linear predictor ``eta_i = x_i' b + c + offset_i``:
 
-==================  ===========================================================  ==============
-holder              mean loss                                                    y
-==================  ===========================================================  ==============
-`Quadratic`         ``sum s_i (y_i - eta_i)^2 / 2``                              real
-`Logistic`          ``sum s_i [log(1 + exp(eta_i)) - y_i eta_i]``                two classes
-`Multinomial`       ``-sum s_i log softmax(eta_i)[y_i]``                         classes
-`Poisson`           ``sum s_i [exp(eta_i) - y_i eta_i]``                         >= 0
-`Huber`             ``r^2/2`` if ``|r| <= delta``, else ``delta |r| - delta^2/2``  real
-`SqrtQuadratic`     ``sqrt(sum s_i (y_i - eta_i)^2)``, with a floor if asked for     real
-==================  ===========================================================  ==============
+===============  =============================================================  ===========
+holder           mean loss                                                      y
+===============  =============================================================  ===========
+`Quadratic`      ``sum s_i (y_i - eta_i)^2 / 2``                                real
+`Logistic`       ``sum s_i [log(1 + exp(eta_i)) - y_i eta_i]``                  two classes
+`Multinomial`    ``-sum s_i log softmax(eta_i)[y_i]``                           classes
+`Poisson`        ``sum s_i [exp(eta_i) - y_i eta_i]``                           >= 0
+`Huber`          ``r^2/2`` if ``|r| <= delta``, else ``delta |r| - delta^2/2``  real
+`SqrtQuadratic`  ``sqrt(sum s_i (y_i - eta_i)^2)``, with a floor if asked for   real
+===============  =============================================================  ===========
 
 The numbers are computed in C++; :func:`taut.linear_model.refusal` says which datafit goes with
 which penalty.
@@ -31,7 +31,18 @@ Kind = Literal["real", "classes", "counts"]
 
 
 class Datafit(Holder):
-    """A loss of the linear predictor; `name` is what kernels and messages call it."""
+    """A loss of the linear predictor; `name` is what kernels and messages call it.
+
+    See Also
+    --------
+    Huber : One with a parameter.
+
+    Examples
+    --------
+    >>> from taut.datafits import Datafit, Huber
+    >>> isinstance(Huber(), Datafit), Huber().kind
+    (True, 'real')
+    """
 
     name: ClassVar[str]
     kind: ClassVar[Kind] = "real"
@@ -42,6 +53,10 @@ class Datafit(Holder):
 @dataclass(frozen=True, eq=False, repr=False)
 class Quadratic(Datafit):
     """Half the squared error; y of shape (n,), or (n, n_tasks) with a penalty on rows.
+
+    References
+    ----------
+    .. [1] C. L. Lawson, R. J. Hanson (1974), Solving least squares problems, Prentice-Hall.
 
     Examples
     --------
@@ -58,6 +73,11 @@ class Quadratic(Datafit):
 class Logistic(Datafit):
     """Negative log likelihood of two classes.
 
+    References
+    ----------
+    .. [1] D. R. Cox (1958), The regression analysis of binary sequences, J. R. Stat. Soc. B 20,
+       215-242.
+
     Examples
     --------
     >>> from taut.datafits import Logistic
@@ -72,6 +92,11 @@ class Logistic(Datafit):
 @dataclass(frozen=True, eq=False, repr=False)
 class Multinomial(Datafit):
     """Negative log likelihood of any number of classes, one coefficient per class.
+
+    References
+    ----------
+    .. [1] J. Friedman, T. Hastie, R. Tibshirani (2010), Regularization paths for generalized
+       linear models via coordinate descent, J. Stat. Softw. 33(1).
 
     Examples
     --------
@@ -88,6 +113,11 @@ class Multinomial(Datafit):
 @dataclass(frozen=True, eq=False, repr=False)
 class Poisson(Datafit):
     """Negative log likelihood of counts with mean ``exp(eta)``, without ``log(y!)``.
+
+    References
+    ----------
+    .. [1] J. A. Nelder, R. W. M. Wedderburn (1972), Generalized linear models, J. R. Stat. Soc.
+       A 135, 370-384.
 
     Examples
     --------
@@ -108,6 +138,11 @@ class Huber(Datafit):
     ----------
     delta : float, default=1.35
         Residuals beyond it count linearly; > 0, in the units of y.
+
+    References
+    ----------
+    .. [1] P. J. Huber (1964), Robust estimation of a location parameter, Ann. Math. Statist.
+       35, 73-101.
 
     Examples
     --------
@@ -134,6 +169,11 @@ class SqrtQuadratic(Datafit):
         Floor under the noise level, >= 0 and in the units of y: the loss is
         ``min over sigma >= sigma_min of mean(r^2) / (2 sigma) + sigma / 2`` (concomitant Lasso),
         which is the root where that is above the floor.
+
+    References
+    ----------
+    .. [1] A. Belloni, V. Chernozhukov, L. Wang (2011), Square-root lasso: pivotal recovery of
+       sparse signals via conic programming, Biometrika 98, 791-806.
 
     Examples
     --------
@@ -163,12 +203,20 @@ def as_datafit(value: str | Datafit) -> Datafit:
     ----------
     value : str or Datafit
 
+    Returns
+    -------
+    Datafit
+
     Raises
     ------
     ValueError
         If the name is unknown.
     TypeError
         If it is neither a name nor a holder.
+
+    See Also
+    --------
+    Huber : One with a parameter.
 
     Examples
     --------

@@ -172,6 +172,14 @@ def load_sachs(path: str | os.PathLike[str]) -> Bunch:
     ----------
     .. [1] K. Sachs, O. Perez, D. Pe'er, D. Lauffenburger, G. Nolan (2005), Causal protein-signaling
        networks derived from multiparameter single-cell data, Science 308, 523-529.
+
+    Examples
+    --------
+    >>> from taut.datasets import load_sachs
+    >>> load_sachs("not_here.csv")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: [Errno 2] No such file or directory: 'not_here.csv'
     """
     source: Any = os.fspath(path)
     opener: Any = gzip.open if source.endswith(".gz") else open

@@ -196,6 +196,10 @@ def coding_objective(
     ndarray of shape (n_samples,)
         ``||x - r D||^2 / 2 + sum_k phi(r_k)``.
 
+    See Also
+    --------
+    SparseCoder : What it is for.
+
     Examples
     --------
     >>> from taut.decomposition import coding_objective
@@ -231,9 +235,9 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ----------
     dictionary : array-like of shape (n_components, n_features)
         Rows are atoms, of any norm; an atom of zeros is not used.
-    penalty : {"cel0", "l0", "l1", "mcp", "scad", "lq"} or a holder of :mod:`taut.penalties`, \
-default="cel0"
-        phi, of strength ``alpha``.
+    penalty : str or Penalty, default="cel0"
+        phi, of strength ``alpha``: "cel0", "l0", "l1", "mcp", "scad", "lq" or a holder of
+        :mod:`taut.penalties`.
     alpha : float, default=1.0
         Strength, >= 0, in units of the codes (L1, MCP, SCAD) or of their squares (L0, CEL0): an
         atom of norm one enters L0 and CEL0 codes above ``sqrt(2 alpha)``.

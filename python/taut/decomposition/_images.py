@@ -104,6 +104,10 @@ def extract_patches(
     ValueError
         If an image is smaller than a patch, or a size is below 1.
 
+    See Also
+    --------
+    SparseCoder : What it is for.
+
     Examples
     --------
     >>> import numpy as np
@@ -142,14 +146,42 @@ class GaborFit:
 
     ``amplitude * exp(-u^2 / (2 sigma_u^2) - v^2 / (2 sigma_v^2)) cos(2 pi frequency u + phase)``
     with u along the wave and v across it, from ``center``, in pixels.
+
+    Attributes
+    ----------
+    r2 : ndarray of shape (n,)
+        Share of the filter's squares that is explained.
+    center : ndarray of shape (n, 2)
+        Row, column.
+    theta : ndarray of shape (n,)
+        Direction of the wave from the columns' axis, radians in [0, pi).
+    frequency : ndarray of shape (n,)
+        Cycles per pixel.
+    phase : ndarray of shape (n,)
+    sigma : ndarray of shape (n, 2)
+        Along the wave, across it.
+    amplitude : ndarray of shape (n,)
+
+    See Also
+    --------
+    gabor_fit : Returns one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taut.decomposition import gabor_fit
+    >>> v, u = np.mgrid[-4:5, -4:5]
+    >>> wave = np.exp(-(u**2 + v**2) / 8) * np.cos(2 * np.pi * 0.2 * u)
+    >>> round(float(gabor_fit(wave.reshape(1, -1), (9, 9)).frequency[0]), 2)
+    0.2
     """
 
-    r2: Float64  # share of the filter's squares that is explained
-    center: Float64  # (n, 2): row, column
-    theta: Float64  # direction of the wave from the columns' axis, radians in [0, pi)
-    frequency: Float64  # cycles per pixel
+    r2: Float64
+    center: Float64
+    theta: Float64
+    frequency: Float64
     phase: Float64
-    sigma: Float64  # (n, 2): along the wave, across it
+    sigma: Float64
     amplitude: Float64
 
 
@@ -208,6 +240,11 @@ def gabor_fit(atoms: ArrayLike, shape: tuple[int, int]) -> GaborFit:
     ------
     ValueError
         If the shape does not fit the atoms, or an atom is zero.
+
+    References
+    ----------
+    .. [1] J. P. Jones, L. A. Palmer (1987), An evaluation of the two-dimensional Gabor filter
+       model of simple receptive fields in cat striate cortex, J. Neurophysiol. 58, 1233-1258.
 
     Examples
     --------
@@ -283,6 +320,10 @@ def orientation_selectivity(atoms: ArrayLike, shape: tuple[int, int]) -> Float64
     Returns
     -------
     ndarray of shape (n,)
+
+    See Also
+    --------
+    SparseCoder : What it is for.
 
     Examples
     --------

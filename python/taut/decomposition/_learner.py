@@ -95,7 +95,7 @@ class DictionaryLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     n_dead_ : int
         Atoms replaced by residuals because hardly a signal used them (less than a thousandth of
         the mean in a hundred batches).
-    error_curve_, sparsity_curve_, objective_curve_ : ndarray of shape (n_iter_,)
+    error_curve_, sparsity_curve_, objective_curve_ : ndarray of shape (n_iter,)
         By batch, before the update: ``||X - R D||^2 / ||X||^2``, mean number of active atoms,
         objective.
     n_iter_ : int

@@ -37,7 +37,27 @@ _SINGLE_RATIO = 1e5
 
 
 class Edge(NamedTuple):
-    """One edge of an estimated graph."""
+    """One edge of an estimated graph.
+
+    Attributes
+    ----------
+    source, target : str or int
+        Names of the columns, or their numbers.
+    weight : float
+        Change of the target by a unit of the source.
+    standard_error : float
+        Of the weight, given the graph.
+
+    See Also
+    --------
+    CoLiDE : Its ``edges`` returns them.
+
+    Examples
+    --------
+    >>> from taut.graph import Edge
+    >>> Edge("age", "income", 0.5, 0.1).weight
+    0.5
+    """
 
     source: Any
     target: Any
@@ -123,7 +143,7 @@ class CoLiDE(TransformerMixin, BaseEstimator):
     order_ : ndarray of shape (d,)
         A topological order.
     n_edges_ : int
-    objective_path_ : ndarray
+    objective_path_ : ndarray of shape (n_checkpoints,)
         Objective at each checkpoint; ``objective_iter_`` has the iterations before it.
     h_path_ : ndarray of shape (n_stages,)
         Measure of cycles at the end of each stage.

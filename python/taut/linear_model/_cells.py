@@ -66,6 +66,10 @@ def refusal(datafit: str | Datafit, penalty: str | Penalty) -> str | None:
     ValueError
         If a name is unknown.
 
+    See Also
+    --------
+    MCPRegression : A pair with a name of its own.
+
     Examples
     --------
     >>> from taut.linear_model import refusal

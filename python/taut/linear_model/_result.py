@@ -58,6 +58,10 @@ class PathResult:
         What else defines the problem: ``fit_intercept``, ``standardize``, ``penalty_factor``,
         ``lower``, ``upper``, ``tol``.
 
+    See Also
+    --------
+    lasso_path : Returns one.
+
     Examples
     --------
     >>> from taut.linear_model import lasso_path

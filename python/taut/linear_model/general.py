@@ -202,7 +202,7 @@ class PenalizedGLM(SingleFitWithOffset, GeneralPrediction, Bounded, SingleParame
     alpha_max_ : float
         Least strength at which all penalised coefficients are zero.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Only if X is a frame with text column names.
 
     Raises

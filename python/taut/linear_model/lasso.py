@@ -68,7 +68,7 @@ class Lasso(SingleFit, LinearRegressor, Bounded, SingleParameters):
     alpha_max_ : float
         Least strength at which all penalised coefficients are zero.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Only if X is a frame with text column names.
 
     See Also
@@ -143,7 +143,7 @@ class ElasticNet(SingleFit, LinearRegressor, Bounded, SingleParameters):
     alpha_max_ : float
         Least strength at which all penalised coefficients are zero.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Only if X is a frame with text column names.
 
     Notes

@@ -318,7 +318,7 @@ class PRESTO(SingleFit, _OrderedClasses):
     alpha_max_ : float
         Least strength at which all penalised increments are zero.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Only if X is a frame with text column names.
 
     Raises
@@ -408,7 +408,7 @@ class PRESTOCV(CrossValidatedPath, _OrderedClasses):
     l1_ratio : float or array-like of float, default=1.0
         Between 0 (ridge on the increments) and 1 (PRESTO). Of several, the one with the least mean
         loss is kept.
-    alphas : int or array-like, default=20
+    alphas : int or array-like of shape (n_alphas,), default=20
         Strengths, or how many of them between ``alpha_max_`` and `eps` times it.
     eps : float, default=0.01
         Ratio of the least to the largest strength.

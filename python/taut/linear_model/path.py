@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from inspect import Parameter, signature
@@ -174,7 +175,7 @@ def path_function(**defaults: Any) -> Callable[[Any], Any]:
         ]
         function.__signature__ = own.replace(parameters=[*first, *rest])
         if function.__doc__:  # absent under python -OO
-            function.__doc__ = function.__doc__.replace("\n    <shared>\n", _SHARED_DOC)
+            function.__doc__ = re.sub(r"\n    <shared>\n+", _SHARED_DOC + "\n", function.__doc__)
         names = [p.name for p in (*first, *rest)]
         rules = {name: _CONSTRAINTS[name] for name in names if name in _CONSTRAINTS}
 
@@ -448,8 +449,6 @@ def multinomial_path(
     l1_ratio : float, default=1.0
         Between 0 (ridge) and 1 (Lasso).
     grouped : bool, default=False
-    standardize : bool, default=True
-        See below. True is glmnet's default.
     n_alphas : int, default=100
     eps : float, optional
         By default 1e-4 if there are more samples than features, else 1e-2.

@@ -65,6 +65,16 @@ class SolveResult:
         Why the iteration ended.
     omega : float
         The parameter that was used.
+
+    See Also
+    --------
+    ssor_cg, sor : Return one.
+
+    Examples
+    --------
+    >>> from taut.linsolve import ssor_cg
+    >>> ssor_cg([[2.0, 0.0], [0.0, 4.0]], [2.0, 4.0]).x.round(6)
+    array([1., 1.])
     """
 
     x: Float64
@@ -271,7 +281,7 @@ def cg(
     A : sparse matrix or array, array-like, or LinearOperator, of shape (n, n)
         Symmetric positive definite; symmetry is tested where neither A nor M is an operator.
     b : array-like of shape (n,)
-    M : sparse matrix or array, array-like, or LinearOperator, of shape (n, n), default=None
+    M : sparse matrix, array-like or LinearOperator of shape (n, n), of shape (n, n), default=None
         Approximate inverse of A, symmetric positive definite.
     x0, tol, max_iter, norm_ref, n_jobs
         As :func:`ssor_cg`. A LinearOperator runs on threads of its own.
@@ -365,7 +375,7 @@ def solve(
         Stop when ``|b - A x| <= max(rtol * |b|, atol)``.
     maxiter : int, default=None
         10 n by default.
-    M : sparse matrix or array, array-like, or LinearOperator, default=None
+    M : sparse matrix, array-like or LinearOperator of shape (n, n), default=None
         Approximate inverse of A, for ``method="cg"`` only.
     callback : callable, default=None
         Called with the iterate, an ndarray of shape (n,), after each iteration.

@@ -63,7 +63,7 @@ class RelaxationSolver(BaseEstimator):
     policy : {"tsallis_inf", "cheb", "binned", "fixed"}, default="tsallis_inf"
         :class:`TsallisINF`, :class:`ChebCB` and :class:`BinnedTsallisINF`, the last two with a
         context; "fixed" uses one parameter.
-    omegas : array-like, default=None
+    omegas : array-like of shape (n_omegas,), default=None
         Grid in (0, 2), rising. By default 20 values from 1 to 1.95; 1.5 for ``policy="fixed"``,
         which takes a single one.
     context_range : pair of floats, default=None
@@ -95,9 +95,9 @@ class RelaxationSolver(BaseEstimator):
     policy_ : TsallisINF, BinnedTsallisINF, ChebCB, or None for "fixed"
         Its ``state`` can be saved and set.
     n_rounds_ : int
-    costs_ : ndarray of shape (n_rounds_,)
+    costs_ : ndarray of shape (n_rounds,)
         Losses, in order.
-    arms_ : ndarray of shape (n_rounds_,)
+    arms_ : ndarray of shape (n_rounds,)
         Positions in ``omegas_``.
     probabilities_ : ndarray of shape (d,)
         What the last parameter was drawn from.
@@ -317,7 +317,7 @@ class RelaxationSolver(BaseEstimator):
             For "cheb" and "binned".
         x0 : array-like of shape (n,), default=None
             Start; zero by default.
-        M : sparse matrix or array, array-like, or LinearOperator, default=None
+        M : sparse matrix, array-like or LinearOperator of shape (n, n), default=None
             Approximate inverse of A, for ``method="cg"``, where A may be a LinearOperator too.
 
         Returns
@@ -521,13 +521,13 @@ class RelaxationSolver(BaseEstimator):
 
     @property
     def costs_(self) -> Float64:
-        """Losses of all rounds, an ndarray of shape (n_rounds_,)."""
+        """Losses of all rounds, an ndarray of shape (n_rounds,)."""
         self._require_rounds()
         return np.array(self._costs, dtype=np.float64)
 
     @property
     def arms_(self) -> NDArray[np.intp]:
-        """Positions in ``omegas_`` that were used, an ndarray of shape (n_rounds_,)."""
+        """Positions in ``omegas_`` that were used, an ndarray of shape (n_rounds,)."""
         self._require_rounds()
         return np.array(self._arms, dtype=np.intp)
 

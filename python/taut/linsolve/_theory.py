@@ -35,6 +35,10 @@ def jacobi_radius(A: Any) -> float:
     ValueError
         If A is not square or symmetric, or its diagonal not positive.
 
+    See Also
+    --------
+    omega_opt : What it is for.
+
     Examples
     --------
     >>> import numpy as np
@@ -109,7 +113,7 @@ def sor_radius(omega: ArrayLike, beta: float) -> Float64:
 
     Parameters
     ----------
-    omega : array-like
+    omega : float or array-like of any shape
         In (0, 2).
     beta : float
         In [0, 1).

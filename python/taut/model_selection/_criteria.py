@@ -44,6 +44,20 @@ class InformationCriterion(NamedTuple):
         Where the criterion is least; of several, at the largest strength.
     alpha_min : float
         The strength there.
+
+    See Also
+    --------
+    information_criterion : Returns one.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from taut.linear_model import lasso_path
+    >>> from taut.model_selection import information_criterion
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> path = lasso_path(X, y, n_alphas=20)
+    >>> float(information_criterion(path, X, y, criterion="bic").df[0])
+    1.0
     """
 
     values: Float64

@@ -197,6 +197,11 @@ class PathCV(Meta, CrossValidatedPathWithOffset):
     coefs_path_, intercepts_path_, dual_gaps_, selection_frequency_
         See :class:`taut.linear_model.LassoCV`.
 
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, or the estimator has no strength ``alpha``.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes

@@ -48,6 +48,11 @@ class Refitted(Meta):
     coef_, intercept_, classes_, n_features_in_, feature_names_in_
         As of the estimator.
 
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, or the estimator has no coefficients.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes

@@ -11,7 +11,24 @@ from taut.typing import ArrayLike
 
 
 class OneStandardError(NamedTuple):
-    """Strengths chosen from a cross-validation curve, and their places in it."""
+    """Strengths chosen from a cross-validation curve, and their places in it.
+
+    Attributes
+    ----------
+    alpha_min, alpha_1se : float
+        Of the least loss; the largest within one standard error of it.
+    index_min, index_1se : int
+
+    See Also
+    --------
+    one_standard_error : Returns one.
+
+    Examples
+    --------
+    >>> from taut.model_selection import one_standard_error
+    >>> one_standard_error([1.0, 0.5, 0.1], [1.05, 1.0, 1.2], [0.1, 0.1, 0.1]).alpha_1se
+    1.0
+    """
 
     alpha_min: float
     alpha_1se: float

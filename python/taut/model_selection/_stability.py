@@ -83,6 +83,11 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
     n_features_in_, feature_names_in_
         See :class:`taut.linear_model.Lasso`.
 
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, or the estimator has no path.
+
     Notes
     -----
     ``fit`` takes no sample weights: drawing halves of repeated rows is not drawing halves of

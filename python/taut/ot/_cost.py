@@ -37,6 +37,10 @@ class PointCloud:
     ValueError
         If the numbers of columns differ, or a coordinate is NaN or infinite.
 
+    See Also
+    --------
+    sinkhorn : Takes one.
+
     Examples
     --------
     >>> from taut.ot import PointCloud

@@ -61,6 +61,10 @@ def ot_exact(
     ConvergenceWarning
         If the solver stopped without a solution it calls optimal, or left a gap.
 
+    See Also
+    --------
+    smooth_ot, sinkhorn : Regularised, for larger problems.
+
     Examples
     --------
     >>> from taut.ot import ot_exact

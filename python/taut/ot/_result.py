@@ -49,8 +49,24 @@ class OTResult:
         Largest number of partners of a column (row, for axis=1) of ``plan`` and of
         ``plan_relaxed``: entries above 1e-9 of what the column weighs. None for Sinkhorn, whose
         plans have no zeros.
-    errors : ndarray
+    errors : ndarray of shape (n_steps,)
         Marginal error after each step.
+
+    Raises
+    ------
+    AttributeError
+        If what was not asked for (``return_plan=False``, say) is read.
+
+    See Also
+    --------
+    sinkhorn, smooth_ot, ot_exact : Return one.
+
+    Examples
+    --------
+    >>> from taut.ot import ot_exact
+    >>> result = ot_exact([0.5, 0.5], [0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]])
+    >>> result.value, result.cardinality
+    (0.0, (1, 1))
     """
 
     def __init__(
@@ -107,6 +123,7 @@ class OTResult:
 
     @property
     def plan(self) -> Any:
+        """Mass moved from i to j."""
         if "plan" not in self._known and self._multiply is not None:
             n, m = self._problem.full_a.size, self._problem.full_b.size
             self._known["plan"] = self._dense_plan(n, m)
@@ -119,26 +136,32 @@ class OTResult:
 
     @property
     def plan_relaxed(self) -> Any:
+        """A plan that meets both marginals."""
         return self._known.get("plan_relaxed", self.plan)
 
     @property
     def linear_cost(self) -> float:
+        """Cost of the plan."""
         return float(self._get("linear_cost"))
 
     @property
     def dual_value(self) -> float:
+        """Lower bound of the optimum."""
         return float(self._get("dual_value"))
 
     @property
     def value(self) -> float:
+        """Objective at ``plan_relaxed``."""
         return float(self._get("value"))
 
     @property
     def duality_gap(self) -> float:
+        """What the optimum can still differ by."""
         return self.value - self.dual_value
 
     @property
     def cardinality(self) -> tuple[int, int] | None:
+        """Largest numbers of partners."""
         if not sp.issparse(self._known.get("plan")):
             return None
         weights = self._problem.full_b if self._axis == 0 else self._problem.full_a

@@ -32,6 +32,16 @@ class Routing:
     marginal_error : ndarray of shape (n_groups,)
         L1 error of the other marginal, relative to its total; not 0 where the limit of k
         partners does not allow balance.
+
+    See Also
+    --------
+    sparse_route : Returns one.
+
+    Examples
+    --------
+    >>> from taut.ot import sparse_route
+    >>> sparse_route([[[3.0, 0.0], [0.0, 3.0]]], max_nz=1).counts
+    array([[1, 1]])
     """
 
     indices: NDArray[np.int64]

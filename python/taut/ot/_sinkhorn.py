@@ -463,6 +463,11 @@ def sinkhorn_divergence(
     -------
     float
 
+    Raises
+    ------
+    ValueError
+        If shapes disagree or an argument is out of its range.
+
     References
     ----------
     .. [1] J. Feydy, T. Sejourne, F.-X. Vialard, S. Amari, A. Trouve, G. Peyre (2019),

@@ -32,7 +32,18 @@ from taut._validation import is_real
 
 
 class Penalty(Holder):
-    """A penalty of the coefficients; `name` is what kernels and messages call it."""
+    """A penalty of the coefficients; `name` is what kernels and messages call it.
+
+    See Also
+    --------
+    MCP : One with a parameter.
+
+    Examples
+    --------
+    >>> from taut.penalties import MCP, Penalty
+    >>> isinstance(MCP(), Penalty), MCP().convex
+    (True, False)
+    """
 
     name: ClassVar[str]
     #: A convex problem ends with a duality gap, another with a distance to stationarity.
@@ -48,6 +59,11 @@ def _between(value: Any, low: float, high: float) -> bool:
 @dataclass(frozen=True, eq=False, repr=False)
 class L1(Penalty):
     """Sum of absolute values.
+
+    References
+    ----------
+    .. [1] R. Tibshirani (1996), Regression shrinkage and selection via the lasso, J. R. Stat.
+       Soc. B 58, 267-288.
 
     Examples
     --------
@@ -67,6 +83,11 @@ class ElasticNet(Penalty):
     ----------
     l1_ratio : float, default=0.5
         Share of the absolute values, in [0, 1].
+
+    References
+    ----------
+    .. [1] H. Zou, T. Hastie (2005), Regularization and variable selection via the elastic net,
+       J. R. Stat. Soc. B 67, 301-320.
 
     Examples
     --------
@@ -102,6 +123,11 @@ class Group(Penalty):
     The estimator's ``penalty_factor`` has one value per group, in the order of the sorted labels
     or of the lists; by default the root of the group's size (1 for rows of outputs).
 
+    References
+    ----------
+    .. [1] M. Yuan, Y. Lin (2006), Model selection and estimation in regression with grouped
+       variables, J. R. Stat. Soc. B 68, 49-67.
+
     Examples
     --------
     >>> from taut.penalties import Group
@@ -131,6 +157,11 @@ class SparseGroup(Penalty):
     l1_ratio : float, default=0.5
         Share of the absolute values, in [0, 1]: 1 is the Lasso, 0 the group Lasso.
 
+    References
+    ----------
+    .. [1] N. Simon, J. Friedman, T. Hastie, R. Tibshirani (2013), A sparse-group lasso, J.
+       Comput. Graph. Stat. 22, 231-245.
+
     Examples
     --------
     >>> from taut.penalties import SparseGroup
@@ -159,6 +190,11 @@ class MCP(Penalty):
         Concavity, > 1 (in units of the columns' mean square: 1 when standardised); the larger,
         the closer to L1.
 
+    References
+    ----------
+    .. [1] C.-H. Zhang (2010), Nearly unbiased variable selection under minimax concave penalty,
+       Ann. Statist. 38, 894-942.
+
     Examples
     --------
     >>> from taut.penalties import MCP
@@ -185,6 +221,11 @@ class SCAD(Penalty):
     gamma : float, default=3.7
         Concavity, > 2; called ``a`` by its authors.
 
+    References
+    ----------
+    .. [1] J. Fan, R. Li (2001), Variable selection via nonconcave penalized likelihood and its
+       oracle properties, J. Am. Stat. Assoc. 96, 1348-1360.
+
     Examples
     --------
     >>> from taut.penalties import SCAD
@@ -206,6 +247,10 @@ class SCAD(Penalty):
 class L0(Penalty):
     """Number of coefficients that are not zero.
 
+    References
+    ----------
+    .. [1] A. Miller (2002), Subset selection in regression, Chapman and Hall.
+
     Examples
     --------
     >>> from taut.penalties import L0
@@ -220,6 +265,11 @@ class L0(Penalty):
 @dataclass(frozen=True, eq=False, repr=False)
 class CEL0(Penalty):
     """Continuous exact relaxation of the L0 penalty for least squares.
+
+    References
+    ----------
+    .. [1] E. Soubies, L. Blanc-Féraud, G. Aubert (2015), A continuous exact l0 penalty (CEL0)
+       for least squares regularized problem, SIAM J. Imaging Sci. 8, 1607-1639.
 
     Examples
     --------
@@ -240,6 +290,11 @@ class Lq(Penalty):
     ----------
     exponent : float, default=0.5
         In (0, 1); 1/2 and 2/3 have closed forms.
+
+    References
+    ----------
+    .. [1] I. E. Frank, J. H. Friedman (1993), A statistical view of some chemometrics
+       regression tools, Technometrics 35, 109-135.
 
     Examples
     --------
@@ -273,6 +328,11 @@ class Fused(Penalty):
     column weighs the size of its coefficient (default 0), that of any other the difference from
     the column before (default 1).
 
+    References
+    ----------
+    .. [1] R. Tibshirani, M. Saunders, S. Rosset, J. Zhu, K. Knight (2005), Sparsity and
+       smoothness via the fused lasso, J. R. Stat. Soc. B 67, 91-108.
+
     Examples
     --------
     >>> from taut.penalties import Fused
@@ -298,12 +358,20 @@ def as_penalty(value: str | Penalty) -> Penalty:
     ----------
     value : str or Penalty
 
+    Returns
+    -------
+    Penalty
+
     Raises
     ------
     ValueError
         If the name is unknown.
     TypeError
         If it is neither a name nor a holder.
+
+    See Also
+    --------
+    MCP : One with a parameter.
 
     Examples
     --------

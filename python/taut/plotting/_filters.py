@@ -25,7 +25,7 @@ class FilterDisplay:
 
     Attributes
     ----------
-    order : ndarray
+    order : ndarray of shape (n_filters,)
     ax_ : Axes
     figure_ : Figure
     image_ : AxesImage

@@ -400,6 +400,16 @@ def influential_points_plot_of_the_paper(
     ------
     ImportError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from taut.datasets import load_lung
+    >>> from taut.plotting import influential_points_plot_of_the_paper
+    >>> ax = Figure().add_subplot()
+    >>> ax = influential_points_plot_of_the_paper(load_lung().y, [1.0, 4.0], ax=ax, random_state=0)
+    >>> len(ax.lines)
+    2
     """
     from taut._random import generator
     from taut.privacy._time_indexed import influential_points

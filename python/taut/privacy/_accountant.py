@@ -13,7 +13,25 @@ _LOCK = threading.Lock()
 
 
 class Charge(NamedTuple):
-    """One release."""
+    """One release.
+
+    Attributes
+    ----------
+    epsilon : float
+    label : str
+
+    See Also
+    --------
+    PrivacyAccountant : Keeps a list of them.
+
+    Examples
+    --------
+    >>> from taut.privacy import PrivacyAccountant
+    >>> budget = PrivacyAccountant(1.0)
+    >>> budget.charge(0.75, "survival by treatment")
+    >>> budget.charges[0].epsilon
+    0.75
+    """
 
     epsilon: float
     label: str
@@ -42,6 +60,11 @@ class PrivacyAccountant:
     ValueError
         If the budget is not positive and finite.
 
+    References
+    ----------
+    .. [1] C. Dwork, F. McSherry, K. Nissim, A. Smith (2006), Calibrating noise to sensitivity in
+       private data analysis, TCC.
+
     Examples
     --------
     >>> from taut.privacy import PrivacyAccountant
@@ -57,6 +80,7 @@ class PrivacyAccountant:
 
     @property
     def charges(self) -> tuple[Charge, ...]:
+        """``(epsilon, label)`` of each release so far."""
         return tuple(self._charges)
 
     @property
@@ -66,6 +90,7 @@ class PrivacyAccountant:
 
     @property
     def epsilon_left(self) -> float:
+        """What may still be spent."""
         return max(self.epsilon_total - self.epsilon_spent, 0.0)
 
     def charge(self, epsilon: float, label: str = "") -> None:

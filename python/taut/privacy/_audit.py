@@ -22,26 +22,54 @@ MAX_THRESHOLDS = 512
 
 @dataclass(frozen=True)
 class AuditResult:
-    """Outcome of a distinguishing game."""
+    """Outcome of a distinguishing game.
 
-    #: With probability ``level``, the mechanism is not epsilon-private for any smaller epsilon.
+    Attributes
+    ----------
+    epsilon_lower : float
+        With probability ``level``, the mechanism is not epsilon-private for any smaller epsilon.
+    epsilon_claimed : float
+        What the mechanism claims; NaN if it does not say.
+    level : float
+    n_trials : int
+        Runs on each of the two data sets.
+    fpr, tpr : ndarray of shape (n_thresholds,)
+        ROC curve of the half of the runs that did not choose the threshold.
+    auc : float
+        Area under it: 1/2 is guessing.
+    tpr_at_fpr : dict
+        True-positive rate at the false-positive rates 0.001, 0.01 and 0.1; between two thresholds
+        the attacker tosses a coin.
+    rates : tuple of two floats
+        Rates at the threshold behind the bound: of the positive and of the negative data set.
+    statistic : str
+        "likelihood ratio", "linear discriminant" or "given".
+
+    See Also
+    --------
+    audit_mechanism : Returns one.
+    PrivateKaplanMeier : A mechanism whose claim holds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taut.privacy import audit_mechanism
+    >>> rng = np.random.default_rng(0)
+    >>> def leak(data):
+    ...     return np.array([data + rng.normal()])
+    >>> audit_mechanism(leak, 0.0, 9.0, n_trials=400, random_state=0).auc > 0.9
+    True
+    """
+
     epsilon_lower: float
-    #: What the mechanism claims; NaN if it does not say.
     epsilon_claimed: float
     level: float
-    #: Runs on each of the two data sets.
     n_trials: int
-    #: ROC curve of the half of the runs that did not choose the threshold.
     fpr: Float64
     tpr: Float64
-    #: Area under it: 1/2 is guessing.
     auc: float
-    #: True-positive rate at the false-positive rates 0.001, 0.01 and 0.1; between two thresholds
-    #: the attacker tosses a coin.
     tpr_at_fpr: dict[float, float]
-    #: Rates at the threshold behind the bound: of the positive and of the negative data set.
     rates: tuple[float, float]
-    #: 'likelihood ratio', 'linear discriminant' or 'given'.
     statistic: str
 
     @property
@@ -98,6 +126,15 @@ def audit_mechanism(
     Returns
     -------
     AuditResult
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, or outputs differ in shape.
+
+    See Also
+    --------
+    PrivateKaplanMeier : A mechanism whose claim holds.
 
     Examples
     --------

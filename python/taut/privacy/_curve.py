@@ -40,20 +40,61 @@ MAX_BINS = 2**16
 
 
 class PrivateLimits(NamedTuple):
-    """Limits of a private curve that count the noise as well as the sample."""
+    """Limits of a private curve that count the noise as well as the sample.
+
+    Attributes
+    ----------
+    time : ndarray of shape (n_times,)
+    lower, upper : ndarray of the shape of ``survival_``
+    median : tuple
+        (lower, upper), numbers or one value per group; NaN where it is not reached.
+    rmst : tuple
+        (lower, upper) of the restricted mean up to the end of the grid.
+
+    See Also
+    --------
+    PrivateKaplanMeier : Its ``confidence_interval`` returns one.
+
+    Examples
+    --------
+    >>> from taut.datasets import load_lung
+    >>> from taut.privacy import PrivateKaplanMeier
+    >>> limits = PrivateKaplanMeier(1.0, time_range=1050).fit(load_lung().y).confidence_interval()
+    >>> bool((limits.lower <= limits.upper).all())
+    True
+    """
 
     time: Float64
-    #: Shape of ``survival_``.
     lower: Float64
     upper: Float64
-    #: (lower, upper) of the median, numbers or one value per group; NaN where it is not reached.
     median: tuple[Any, Any]
-    #: (lower, upper) of the restricted mean up to the end of the grid.
     rmst: tuple[Any, Any]
 
 
 class PrivateLogRank(NamedTuple):
-    """A comparison of private curves; its p-value is simulated with the noise in it."""
+    """A comparison of private curves; its p-value is simulated with the noise in it.
+
+    Attributes
+    ----------
+    statistic : float
+    p_value : float
+    n_sim : int
+        Simulations behind the p-value.
+
+    See Also
+    --------
+    PrivateKaplanMeier : Its ``logrank_test`` returns one.
+
+    Examples
+    --------
+    >>> from taut.datasets import load_lung
+    >>> from taut.privacy import PrivateKaplanMeier
+    >>> lung = load_lung()
+    >>> model = PrivateKaplanMeier(1.0, time_range=1050)
+    >>> model = model.fit(lung.y, groups=lung.data[:, 0], group_labels=[1, 2])
+    >>> 0 < model.logrank_test().p_value <= 1
+    True
+    """
 
     statistic: float
     p_value: float

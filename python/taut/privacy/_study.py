@@ -22,14 +22,36 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class AccuracyStudy:
-    """Root-mean-square errors of several mechanisms at several epsilons."""
+    """Root-mean-square errors of several mechanisms at several epsilons.
+
+    Attributes
+    ----------
+    epsilons : ndarray of shape (n_epsilons,)
+    rmse : dict of ndarray of shape (n_epsilons,)
+        By mechanism: mean over runs of the root-mean-square error over the observed times.
+    spread : dict of ndarray of shape (2, n_epsilons)
+        By mechanism: 5 % and 95 % quantiles over runs.
+    without_guarantee : frozenset of str
+        Mechanisms that do not keep the epsilon they are drawn at.
+    n_runs : int
+
+    See Also
+    --------
+    accuracy_study : Returns one.
+    PrivateKaplanMeier : Measured in it.
+
+    Examples
+    --------
+    >>> from taut.datasets import load_lung
+    >>> from taut.privacy import accuracy_study
+    >>> study = accuracy_study(load_lung().y, [0.5, 5.0], time_range=1050, n_runs=5, random_state=0)
+    >>> all(error[1] < error[0] for error in study.rmse.values())
+    True
+    """
 
     epsilons: Float64
-    #: Mean over runs of the root-mean-square error over the observed times, by mechanism.
     rmse: dict[str, Float64]
-    #: 5 % and 95 % quantiles over runs, (2, n_epsilons), by mechanism.
     spread: dict[str, Float64]
-    #: Mechanisms that do not keep the epsilon they are drawn at.
     without_guarantee: frozenset[str]
     n_runs: int
 

@@ -30,7 +30,7 @@ NO_GUARANTEE = (
 
 
 class TimeIndexedLaplaceKaplanMeier(BaseEstimator):
-    r"""Kaplan-Meier curve with Laplace noise by time index. **It does not keep its epsilon.**
+    r"""Kaplan-Meier curve with Laplace noise by time index, which does not keep its epsilon.
 
     The mechanism of Veeraragavan, Karimireddy and Nygård (2024): noise is added to the curve at the
     observed times, with a scale that falls with time because fewer are at risk; the result is
@@ -73,6 +73,11 @@ class TimeIndexedLaplaceKaplanMeier(BaseEstimator):
         flipped. Computed from the data: for study, not for release.
     worst_record_ : int
         The record whose flip it is.
+
+    Raises
+    ------
+    ValueError
+        If a parameter or a record is out of its range.
 
     Warns
     -----

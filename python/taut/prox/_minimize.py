@@ -39,6 +39,16 @@ class CompositeResult:
         Curvature bound L of the smooth part that step lengths came from.
     converged : bool
         Whether the tolerance, or the floor, was reached.
+
+    See Also
+    --------
+    minimize : Returns one.
+
+    Examples
+    --------
+    >>> from taut.prox import minimize
+    >>> minimize([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], alpha=0.1).converged
+    True
     """
 
     coef: NDArray[np.float64]

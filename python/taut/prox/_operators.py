@@ -102,12 +102,12 @@ def l1(
 
     Parameters
     ----------
-    x : array-like
-    alpha : float or array-like
+    x : array-like of any shape
+    alpha : float or array-like of any shape
         Strength, >= 0. All arguments broadcast against each other.
-    step : float or array-like, default=1.0
+    step : float or array-like of any shape, default=1.0
         Step length of the proximal step, > 0.
-    lower, upper : float or array-like, default=None
+    lower, upper : float or array-like of any shape, default=None
         Bounds of the result, ``lower <= 0 <= upper``.
 
     Returns
@@ -118,6 +118,10 @@ def l1(
     ------
     ValueError
         If an argument is NaN or outside of its range.
+
+    References
+    ----------
+    .. [1] N. Parikh, S. Boyd (2014), Proximal algorithms, Found. Trends Optim. 1, 127-239.
 
     Examples
     --------
@@ -141,14 +145,14 @@ def elastic_net(
 
     Parameters
     ----------
-    x : array-like
-    alpha : float or array-like
+    x : array-like of any shape
+    alpha : float or array-like of any shape
         Strength, >= 0.
-    l1_ratio : float or array-like, default=0.5
+    l1_ratio : float or array-like of any shape, default=0.5
         Share of the L1 term, in [0, 1].
-    step : float or array-like, default=1.0
+    step : float or array-like of any shape, default=1.0
         > 0.
-    lower, upper : float or array-like, default=None
+    lower, upper : float or array-like of any shape, default=None
         Bounds of the result, ``lower <= 0 <= upper``.
 
     Returns
@@ -159,6 +163,10 @@ def elastic_net(
     ------
     ValueError
         If an argument is NaN or outside of its range.
+
+    References
+    ----------
+    .. [1] N. Parikh, S. Boyd (2014), Proximal algorithms, Found. Trends Optim. 1, 127-239.
 
     Examples
     --------
@@ -191,14 +199,14 @@ def mcp(
 
     Parameters
     ----------
-    x : array-like
-    alpha : float or array-like
+    x : array-like of any shape
+    alpha : float or array-like of any shape
         Strength, >= 0.
-    gamma : float or array-like, default=3.0
+    gamma : float or array-like of any shape, default=3.0
         Concavity, > 0; infinite gives :func:`l1`.
-    step : float or array-like, default=1.0
+    step : float or array-like of any shape, default=1.0
         > 0; not limited by gamma.
-    lower, upper : float or array-like, default=None
+    lower, upper : float or array-like of any shape, default=None
         Bounds of the result, ``lower <= 0 <= upper``.
 
     Returns
@@ -239,14 +247,14 @@ def scad(
 
     Parameters
     ----------
-    x : array-like
-    alpha : float or array-like
+    x : array-like of any shape
+    alpha : float or array-like of any shape
         Strength, >= 0.
-    gamma : float or array-like, default=3.7
+    gamma : float or array-like of any shape, default=3.7
         Concavity (``a`` in the paper), > 2; infinite gives :func:`l1`.
-    step : float or array-like, default=1.0
+    step : float or array-like of any shape, default=1.0
         > 0; not limited by gamma.
-    lower, upper : float or array-like, default=None
+    lower, upper : float or array-like of any shape, default=None
         Bounds of the result, ``lower <= 0 <= upper``.
 
     Returns
@@ -283,12 +291,12 @@ def l0(
 
     Parameters
     ----------
-    x : array-like
-    alpha : float or array-like
+    x : array-like of any shape
+    alpha : float or array-like of any shape
         Price of a nonzero entry, >= 0.
-    step : float or array-like, default=1.0
+    step : float or array-like of any shape, default=1.0
         > 0.
-    lower, upper : float or array-like, default=None
+    lower, upper : float or array-like of any shape, default=None
         Bounds of the result, ``lower <= 0 <= upper``.
 
     Returns
@@ -299,6 +307,10 @@ def l0(
     ------
     ValueError
         If an argument is NaN or outside of its range.
+
+    References
+    ----------
+    .. [1] N. Parikh, S. Boyd (2014), Proximal algorithms, Found. Trends Optim. 1, 127-239.
 
     Examples
     --------
@@ -327,14 +339,14 @@ def cel0(
 
     Parameters
     ----------
-    x : array-like
-    alpha : float or array-like
+    x : array-like of any shape
+    alpha : float or array-like of any shape
         Price of a nonzero entry, >= 0.
-    curvature : float or array-like, default=1.0
+    curvature : float or array-like of any shape, default=1.0
         ``a^2``, > 0.
-    step : float or array-like, default=1.0
+    step : float or array-like of any shape, default=1.0
         > 0; with ``step >= 1 / curvature`` it is :func:`l0`.
-    lower, upper : float or array-like, default=None
+    lower, upper : float or array-like of any shape, default=None
         Bounds of the result, ``lower <= 0 <= upper``.
 
     Returns
@@ -374,14 +386,14 @@ def lq(
 
     Parameters
     ----------
-    x : array-like
-    alpha : float or array-like
+    x : array-like of any shape
+    alpha : float or array-like of any shape
         Strength, >= 0.
-    exponent : float or array-like, default=0.5
+    exponent : float or array-like of any shape, default=0.5
         In (0, 1).
-    step : float or array-like, default=1.0
+    step : float or array-like of any shape, default=1.0
         > 0.
-    lower, upper : float or array-like, default=None
+    lower, upper : float or array-like of any shape, default=None
         Bounds of the result, ``lower <= 0 <= upper``.
 
     Returns
@@ -412,10 +424,10 @@ def group(x: ArrayLike, alpha: ArrayLike, *, step: ArrayLike = 1.0, axis: int = 
 
     Parameters
     ----------
-    x : array-like
-    alpha : float or array-like
+    x : array-like of any shape
+    alpha : float or array-like of any shape
         Strength, >= 0; broadcasts against x with that axis left out.
-    step : float or array-like, default=1.0
+    step : float or array-like of any shape, default=1.0
         > 0.
     axis : int, default=-1
         The axis along which a block lies.
@@ -428,6 +440,10 @@ def group(x: ArrayLike, alpha: ArrayLike, *, step: ArrayLike = 1.0, axis: int = 
     ------
     ValueError
         If an argument is NaN or outside of its range.
+
+    References
+    ----------
+    .. [1] N. Parikh, S. Boyd (2014), Proximal algorithms, Found. Trends Optim. 1, 127-239.
 
     Examples
     --------
@@ -448,10 +464,10 @@ def value(penalty: str, x: ArrayLike, alpha: ArrayLike, gamma: ArrayLike | None 
     Parameters
     ----------
     penalty : {"l1", "mcp", "scad", "cel0", "l0", "lq"}
-    x : array-like
-    alpha : float or array-like
+    x : array-like of any shape
+    alpha : float or array-like of any shape
         Strength, >= 0.
-    gamma : float or array-like, default=None
+    gamma : float or array-like of any shape, default=None
         Concavity of "mcp" (> 0) and "scad" (> 2), curvature of "cel0" (> 0), exponent of "lq"
         (in (0, 1)).
 
@@ -463,6 +479,10 @@ def value(penalty: str, x: ArrayLike, alpha: ArrayLike, gamma: ArrayLike | None 
     ------
     ValueError
         If the name is unknown, or an argument is NaN or outside of its range.
+
+    References
+    ----------
+    .. [1] N. Parikh, S. Boyd (2014), Proximal algorithms, Found. Trends Optim. 1, 127-239.
 
     Examples
     --------

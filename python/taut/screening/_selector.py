@@ -29,14 +29,32 @@ _NAMES_IN_MESSAGE = 10
 
 
 class DroppedColumn(NamedTuple):
-    """A column that screening removed, and why."""
+    """A column that screening removed, and why.
+
+    Attributes
+    ----------
+    name : str
+    column : int
+        Position among the input columns.
+    reason : str
+        "constant", "collinear" (exact dependence) or "vif".
+    vif : float
+        Factor at removal: nan for a constant column, inf for a collinear one.
+
+    See Also
+    --------
+    VIFSelector : Lists them in ``dropped_``.
+
+    Examples
+    --------
+    >>> from taut.screening import VIFSelector
+    >>> VIFSelector().fit([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]]).dropped_[0].reason
+    'constant'
+    """
 
     name: str
-    #: Position among the input columns.
     column: int
-    #: "constant", "collinear" (exact dependence) or "vif".
     reason: str
-    #: Factor at removal: nan for a constant column, inf for a collinear one.
     vif: float
 
 
@@ -69,16 +87,16 @@ class VIFSelector(SelectorMixin, BaseEstimator):
         Factors of the columns that stay, in their order (``GVIF^(1/df)`` for blocks).
     gvif_ : ndarray of shape (n_features_out,)
         ``GVIF^(1/(2 df))`` of the columns that stay; only with ``groups``.
-    vif_initial_ : ndarray of shape (n_features_in_,)
+    vif_initial_ : ndarray of shape (n_features,)
         Factors before any removal: nan for constant columns, inf for collinear ones.
     vif_path_ : list of (str, float)
         Removed columns and their factor at removal, in order (inf for collinear columns;
         constant columns have no factor and are not listed).
     dropped_ : list of DroppedColumn
         All removed columns as (name, column, reason, vif), in order.
-    support_ : ndarray of bool of shape (n_features_in_,)
+    support_ : ndarray of bool of shape (n_features,)
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Only if X has column names.
 
     Raises

@@ -17,19 +17,39 @@ from taut.typing import RandomState
 
 
 class BootstrapCurve(NamedTuple):
-    """Result of :func:`bootstrap_curve`; replicates are along the first axis."""
+    """Result of :func:`bootstrap_curve`; replicates are along the first axis.
+
+    Attributes
+    ----------
+    time : ndarray of shape (n_times,)
+    survival, std_err : ndarray of shape (n_times,)
+    lower, upper : ndarray of shape (n_times,)
+        Percentile limits at each time.
+    band_lower, band_upper : ndarray of shape (n_times,)
+        Band that holds the whole curve, from the largest studentised deviation.
+    replicates : ndarray of shape (n_boot, n_times)
+    quantiles : ndarray of shape (n_boot, n_quantiles) or None
+        Of the replicates; None if not asked for.
+    rmst : ndarray of shape (n_boot,) or None
+        Restricted means of the replicates; None if not asked for.
+
+    Examples
+    --------
+    >>> from taut.datasets import load_lung
+    >>> from taut.survival import bootstrap_curve
+    >>> curve = bootstrap_curve(load_lung().y, n_boot=20, random_state=0)
+    >>> curve.replicates.shape == (20, curve.time.size)
+    True
+    """
 
     time: Float64
     survival: Float64
     std_err: Float64
-    #: Percentile limits at each time.
     lower: Float64
     upper: Float64
-    #: Band that holds the whole curve, from the largest studentised deviation.
     band_lower: Float64
     band_upper: Float64
     replicates: Float64
-    #: Of the replicates, shape (n_boot, n_quantiles) and (n_boot,); None if not asked for.
     quantiles: Float64 | None
     rmst: Float64 | None
 

@@ -139,6 +139,11 @@ class CensoredLassoCV(_CensoredScore, LassoCV):
     coef_, intercept_, dual_gap_, n_iter_, alpha_max_, n_features_in_, feature_names_in_
         See :class:`~taut.linear_model.Lasso`.
 
+    Raises
+    ------
+    ValueError
+        If a parameter or a record is out of its range, or a fold has no event.
+
     Examples
     --------
     >>> from taut.datasets import load_lung

@@ -40,6 +40,18 @@ class CensoringCurve:
     ----------
     time, value : ndarray of shape (n_times,)
         Right-continuous.
+
+    See Also
+    --------
+    censoring_weights : Weights by this curve, from arrays.
+
+    Examples
+    --------
+    >>> from taut.datasets import load_lung
+    >>> from taut.survival import CensoringWeights
+    >>> weights = CensoringWeights("kaplan-meier").fit(load_lung().data[:, :1], load_lung().y)
+    >>> bool(weights.effective_sample_size_ > 50)
+    True
     """
 
     def __init__(

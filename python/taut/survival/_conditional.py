@@ -96,7 +96,7 @@ class ConditionalKaplanMeier(BaseEstimator):
     kernel_features_ : ndarray of shape (n_kernel_features,)
         Numbers of the columns that enter the distance.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         If X was a data frame with text column names.
 
     Raises

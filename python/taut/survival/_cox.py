@@ -45,12 +45,27 @@ class ChiSquared(NamedTuple):
 
 
 class ProportionalHazardsResult(NamedTuple):
-    """Result of :meth:`CoxPH.proportional_hazards_test`."""
+    """Result of :meth:`CoxPH.proportional_hazards_test`.
 
-    #: One score statistic per feature (one degree of freedom) and its p-value.
+    Attributes
+    ----------
+    statistic, p_value : ndarray of shape (n_features,)
+        One score statistic per feature, of one degree of freedom.
+    overall : ChiSquared
+        All features together: ``statistic``, ``df``, ``p_value``.
+
+    Examples
+    --------
+    >>> from taut.datasets import load_lung
+    >>> from taut.survival import CoxPH
+    >>> lung = load_lung()
+    >>> X, y = lung.data[:, :2], lung.y
+    >>> CoxPH().fit(X, y).proportional_hazards_test(X, y).overall.df
+    2
+    """
+
     statistic: Float64
     p_value: Float64
-    #: All features together.
     overall: ChiSquared
 
 
@@ -103,7 +118,7 @@ class CoxPH(BaseEstimator):
         Half the Newton decrement before the last step.
     converged_ : bool
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         If X was a data frame.
 
     Raises

@@ -443,6 +443,11 @@ class CoxNetCV(CoxNet):
     alphas_, coefs_path_, dual_gaps_, dev_ratio_, n_iter_, alpha_max_
         As in :class:`CoxNet`, of all records.
 
+    Raises
+    ------
+    ValueError
+        If a parameter or a record is out of its range, or a fold has no event.
+
     References
     ----------
     .. [1] P. J. M. Verweij, H. C. van Houwelingen (1993), Stat. Med. 12, 2305-2314.

@@ -33,33 +33,86 @@ from taut.survival._table import EventTable
 
 
 class SurvivalArrays(NamedTuple):
-    """A survival curve as arrays, one value per distinct time."""
+    """A survival curve as arrays, one value per distinct time.
+
+    Attributes
+    ----------
+    time, n_at_risk, n_event, n_censor : ndarray of shape (n_times,)
+    survival : ndarray of shape (n_times,)
+    std_err : ndarray of shape (n_times,)
+        Standard error of the survival probability; NaN where it has reached 0.
+    conf_lower, conf_upper : ndarray of shape (n_times,)
+
+    See Also
+    --------
+    kaplan_meier : Returns one.
+    KaplanMeier : The curve as an estimator.
+
+    Examples
+    --------
+    >>> from taut.survival import kaplan_meier
+    >>> kaplan_meier([1.0, 2.0, 2.0], [1, 1, 0]).n_at_risk
+    array([3., 2.])
+    """
 
     time: Float64
     n_at_risk: Float64
     n_event: Float64
     n_censor: Float64
     survival: Float64
-    #: Standard error of the survival probability; NaN where it has reached 0.
     std_err: Float64
     conf_lower: Float64
     conf_upper: Float64
 
 
 class RestrictedMean(NamedTuple):
-    """Mean of min(T, tau) and its standard error, each a number or one value per group."""
+    """Mean of min(T, tau) and its standard error, each a number or one value per group.
+
+    Attributes
+    ----------
+    mean, std_err : float or ndarray of shape (n_groups,)
+        In the units of time.
+
+    See Also
+    --------
+    KaplanMeier : Its ``rmst`` returns one.
+
+    Examples
+    --------
+    >>> from taut.survival import KaplanMeier
+    >>> KaplanMeier().fit(([1.0, 2.0, 3.0], [1, 1, 1])).rmst(3.0).mean
+    2.0
+    """
 
     mean: Any
     std_err: Any
 
 
 class ConfidenceBand(NamedTuple):
-    """A simultaneous band at the distinct times of a curve within [t_min, t_max]."""
+    """A simultaneous band at the distinct times of a curve within [t_min, t_max].
+
+    Attributes
+    ----------
+    time, lower, upper : ndarray of shape (n_times,)
+    critical : float
+        Critical value in place of the normal quantile.
+
+    See Also
+    --------
+    KaplanMeier : Has bands of two kinds.
+
+    Examples
+    --------
+    >>> from taut.datasets import load_lung
+    >>> from taut.survival import KaplanMeier
+    >>> band = KaplanMeier().fit(load_lung().y).confidence_band()
+    >>> bool((band.lower <= band.upper).all())
+    True
+    """
 
     time: Float64
     lower: Float64
     upper: Float64
-    #: Critical value in place of the normal quantile.
     critical: float
 
 

@@ -35,31 +35,68 @@ TEST_WEIGHTS = (
 
 
 class LogRankResult(NamedTuple):
-    """Result of :func:`logrank_test`."""
+    """Result of :func:`logrank_test`.
 
-    #: Chi-squared statistic.
+    Attributes
+    ----------
+    statistic : float
+        Chi-squared statistic.
+    p_value : float
+    df : int
+        Degrees of freedom.
+    groups : ndarray of shape (n_groups,)
+        Labels, ascending.
+    observed, expected : ndarray of shape (n_groups,)
+        Events in each group, and their expectation if all survive alike.
+    score : ndarray of shape (n_groups,)
+        Weighted sums of observed minus expected.
+    covariance : ndarray of shape (n_groups, n_groups)
+        Of the scores.
+
+    Examples
+    --------
+    >>> from taut.datasets import load_lung
+    >>> from taut.survival import logrank_test
+    >>> lung = load_lung()
+    >>> result = logrank_test(lung.y, lung.data[:, 0])
+    >>> result.df, round(result.statistic, 1)
+    (1, 10.3)
+    """
+
     statistic: float
     p_value: float
-    #: Degrees of freedom.
     df: int
-    #: Labels of the groups, ascending.
     groups: NDArray[Any]
-    #: Events in each group, and their expectation if all survive alike.
     observed: Float64
     expected: Float64
-    #: Weighted sums of observed minus expected, and their covariance matrix.
     score: Float64
     covariance: Float64
 
 
 class PairwiseResult(NamedTuple):
-    """One pair of :func:`pairwise_logrank_test`."""
+    """One pair of :func:`pairwise_logrank_test`.
+
+    Attributes
+    ----------
+    first, second : object
+        Labels of the two groups.
+    statistic, p_value : float
+    p_adjusted : float
+        Adjusted by Holm's method for all pairs.
+
+    Examples
+    --------
+    >>> from taut.survival import pairwise_logrank_test
+    >>> y = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1, 1, 1, 1, 1, 1])
+    >>> pair = pairwise_logrank_test(y, ["a", "a", "b", "b", "c", "c"])[0]
+    >>> str(pair.first), str(pair.second), pair.p_adjusted >= pair.p_value
+    ('a', 'b', True)
+    """
 
     first: Any
     second: Any
     statistic: float
     p_value: float
-    #: Adjusted by Holm's method for all pairs.
     p_adjusted: float
 
 
@@ -171,9 +208,21 @@ def pairwise_logrank_test(
     list of PairwiseResult
         In the order of the labels.
 
+    Raises
+    ------
+    ValueError
+        If there are fewer than two groups or ``trend`` is given, and as in :func:`logrank_test`.
+
     References
     ----------
     .. [1] S. Holm (1979), Scand. J. Stat. 6, 65-70.
+
+    Examples
+    --------
+    >>> from taut.survival import pairwise_logrank_test
+    >>> y = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1, 1, 1, 1, 1, 1])
+    >>> len(pairwise_logrank_test(y, ["a", "a", "b", "b", "c", "c"]))
+    3
     """
     if "trend" in options:
         raise ValueError("trend has no meaning for pairs of groups.")

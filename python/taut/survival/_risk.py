@@ -47,7 +47,7 @@ class KaplanMeierRiskRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator
     censoring_weights_ : CensoringWeights
         Fitted; tells how many weights are capped and how many records the sample is worth.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         If X was a data frame with text column names.
 
     Raises

@@ -25,25 +25,54 @@ TIME_WEIGHTS = ("n", "S", "S/G", "n/G2", "I")
 
 
 class Concordance(NamedTuple):
-    """Result of :func:`concordance_index`."""
+    """Result of :func:`concordance_index`.
 
-    #: Share of comparable pairs in the right order, ties counting half; NaN without such pairs.
+    Attributes
+    ----------
+    statistic : float
+        Share of comparable pairs in the right order, ties counting half; NaN without such pairs.
+    std_err : float
+    concordant, discordant : float
+        Weighted pairs.
+    tied_risk : float
+        Comparable pairs of one score.
+    tied_time, tied_both : float
+        Pairs of events at one time, of different and of one score.
+
+    Examples
+    --------
+    >>> from taut.survival import concordance_index
+    >>> concordance_index(([1.0, 2.0, 3.0], [1, 1, 1]), [3.0, 2.0, 1.0]).statistic
+    1.0
+    """
+
     statistic: float
     std_err: float
-    #: Weighted pairs.
     concordant: float
     discordant: float
-    #: Comparable pairs of one score; pairs of events at one time, of different and of one score.
     tied_risk: float
     tied_time: float
     tied_both: float
 
 
 class DynamicAUC(NamedTuple):
-    """Result of :func:`cumulative_dynamic_auc`."""
+    """Result of :func:`cumulative_dynamic_auc`.
+
+    Attributes
+    ----------
+    auc : ndarray of shape (n_times,)
+    mean : float
+        Mean over the times, weighted by the steps of the survival curve.
+
+    Examples
+    --------
+    >>> from taut.survival import cumulative_dynamic_auc
+    >>> y = ([1.0, 2.0, 3.0, 4.0], [1, 1, 1, 0])
+    >>> cumulative_dynamic_auc(y, [4.0, 3.0, 2.0, 1.0], [1.5, 2.5]).auc
+    array([1., 1.])
+    """
 
     auc: Float64
-    #: Mean over the times, weighted by the steps of the survival curve.
     mean: float
 
 
@@ -213,6 +242,18 @@ def integrated_brier_score(
     Returns
     -------
     float
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two times, and as in :func:`brier_score`.
+
+    Examples
+    --------
+    >>> from taut.survival import integrated_brier_score
+    >>> y = ([1.0, 2.0, 3.0], [1, 1, 1])
+    >>> integrated_brier_score(y, [[0.5, 0.5]] * 3, [0.5, 2.5])
+    0.25
     """
     at = np.asarray(times, dtype=np.float64)
     if at.size < 2:

@@ -29,6 +29,16 @@ class Surv:
 
     Every ``y`` of this package may be such an array; or an array with the two or three columns
     time, event and entry; or a tuple of such columns.
+
+    See Also
+    --------
+    KaplanMeier : Takes such an array.
+
+    Examples
+    --------
+    >>> from taut.survival import Surv
+    >>> Surv.from_arrays([1, 0], [2.0, 3.0])["time"]
+    array([2., 3.])
     """
 
     @staticmethod

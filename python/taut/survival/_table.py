@@ -45,6 +45,10 @@ class EventTable:
         If lengths differ, times do not increase, a count is negative or not finite, more leave than
         are at risk, or there is no record.
 
+    See Also
+    --------
+    KaplanMeier : Curves from such a table.
+
     Examples
     --------
     >>> from taut.survival import EventTable

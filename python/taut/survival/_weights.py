@@ -88,7 +88,7 @@ class CensoringWeights(BaseEstimator):
     bandwidth_ : float
         Of 'beran'.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         If X was a data frame with text column names.
 
     Raises

@@ -20,6 +20,9 @@ The gap is derived as in :mod:`taut.testing.kkt`: with v a scaled residual and `
 where ``psi*(z) = (||z|| - alpha c rho)_+^2 / (2 alpha c (1 - rho))`` for a group with ridge and
 otherwise a constraint: ``||z|| <= alpha c``, or ``||S(z, alpha rho)|| <= alpha (1 - rho) c`` with
 the soft threshold S. It limits how far v may be scaled up.
+
+The gap of groups: E. Ndiaye, O. Fercoq, A. Gramfort, J. Salmon (2016), GAP safe screening rules
+for sparse-group lasso, NeurIPS.
 """
 
 from __future__ import annotations

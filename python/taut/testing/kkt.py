@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 r"""Optimality certificates for penalised linear models, in plain NumPy and SciPy.
 
-Every function judges coefficients, wherever they come from, for the problem
+Every function judges coefficients, wherever they come from, for the problem::
 
     P(b, w) = sum_i s_i l(y_i, eta_i) + sum_j psi_j(w_j),     eta_i = b + o_i + x_i'w,
     psi_j(u) = alpha c_j (rho d_j |u| + (1 - rho)/2 d_j^2 u^2)   for lower_j <= u <= upper_j,
@@ -10,7 +10,7 @@ Every function judges coefficients, wherever they come from, for the problem
 sum 1, penalty factors c (0: not penalised, inf: excluded),
 rho = ``l1_ratio`` and d_j = 1, or with ``standardize`` the weighted 1/n standard deviation of
 column j. The multinomial model has one column of coefficients per class; ``grouped`` replaces
-the sum of |u| over the classes by the Euclidean norm.
+the sum of ``|u|`` over the classes by the Euclidean norm.
 
 ``intercept=None`` means a model without intercept, which is a different problem from a model
 whose intercept happens to be zero: with an intercept its gradient has to vanish too.
@@ -18,11 +18,11 @@ whose intercept happens to be zero: with an intercept its gradient has to vanish
 Derivation of the gap
 ---------------------
 Write F(eta) = sum_i s_i l(y_i, eta_i). For every v with sum_i v_i = 0 (if there is an
-intercept), Fenchel's inequality for F at (eta, -v) and for psi at (w, X'v) gives the dual
+intercept), Fenchel's inequality for F at (eta, -v) and for psi at (w, X'v) gives the dual::
 
     D(v) = -F*(-v) - v'o - sum_j psi_j*(x_j'v) <= min P,
 
-and P(b, w) - D(v) splits into two sums of non-negative terms, because v'eta = v'o + (X'v)'w:
+and P(b, w) - D(v) splits into two sums of non-negative terms, because v'eta = v'o + (X'v)'w::
 
     gap = [F(eta) + F*(-v) + v'eta] + sum_j [psi_j(w_j) + psi_j*(z_j) - z_j w_j],   z = X'v.
 
@@ -36,7 +36,7 @@ minimising the gap; they stay in the domain of F* for t in [0, 1] (quadratic: an
 p~ are the fitted values after the intercept and the unpenalised coefficients were refitted
 to machine precision, because the dual is -inf unless their gradients vanish.
 
-The conjugate psi*(z) = max_{lower <= u <= upper} z u - a |u| - r u^2 / 2, with
+The conjugate psi*(z) = ``max_{lower <= u <= upper} z u - a |u| - r u^2 / 2``, with
 a = alpha c rho d and r = alpha c (1 - rho) d^2, is attained at
 
     u* = clip(S(z, a) / r, lower, upper)   if r > 0      (S: soft threshold),
@@ -45,6 +45,9 @@ a = alpha c rho d and r = alpha c (1 - rho) d^2, is attained at
 so a finite bound makes its side of psi* finite (upper * (z - a)_+), and only an infinite bound
 with r = 0 leaves a constraint z <= a (or -z <= a), which limits t. Grouped rows have
 psi*(z) = (||z|| - a)_+^2 / (2 r), or the constraint ||z|| <= a.
+
+The gap as a certificate: O. Fercoq, A. Gramfort, J. Salmon (2015), Mind the duality gap: safer
+rules for the lasso, ICML, arXiv 1505.03410.
 """
 
 from __future__ import annotations

@@ -18,6 +18,9 @@ gradient g from the subdifferential. For l0, cel0 and lq, whose subdifferential 
 nothing (or too little), it is the largest ``L_j |u_j - argmin_v (v - u_j + g_j / L_j)^2 / 2 +
 pen(v) / L_j|``, with ``L_j`` the largest curvature of the loss along coordinate j. Both have the
 unit of a gradient and are zero exactly at points where no coordinate, or small step, gains.
+
+Subdifferentials of functions that are not convex: R. T. Rockafellar, R. J.-B. Wets (1998),
+Variational analysis, Springer, chapter 8.
 """
 
 from __future__ import annotations
