@@ -14,9 +14,7 @@ namespace {
 using linalg::detail::select;
 
 /// Rows that are worked on together: their intermediate values stay in the first-level cache.
-constexpr Index k_block = 256;
-/// Stands for infinity, so that differences of predictors are never NaN.
-constexpr double k_far = 1e300;
+constexpr Index k_block = 512;
 constexpr double k_inf = std::numeric_limits<double>::infinity();
 
 /// 1 - e^-g to full relative precision, for g > 0 with e = e^-g at hand.
@@ -73,43 +71,102 @@ inline double times_log(double share, double rest, double p) {
 
 CumulativeLogit::CumulativeLogit(Index rows, Index boundaries, const double* below,
                                  const double* weights)
-    : Datafit(rows, boundaries, weights),
-      class_(static_cast<std::size_t>(rows), static_cast<double>(boundaries)) {
+    : Datafit(rows, boundaries, weights), order_(static_cast<std::size_t>(rows)) {
+  std::vector<Index> level(static_cast<std::size_t>(rows), boundaries);
   for (Index k = 0; k < boundaries; ++k) {
     const double* is_below = below + k * rows;
     double at_most = 0.0, above = 0.0;
     for (Index i = 0; i < rows; ++i) {
       at_most += weights[i] * is_below[i];
       above += weights[i] * (1.0 - is_below[i]);
-      class_[static_cast<std::size_t>(i)] -= is_below[i];
+      if (is_below[i] != 0.0) --level[static_cast<std::size_t>(i)];
     }
     theta_.push_back(std::log(at_most / above));
   }
+  // Counting sort of each block.
+  std::vector<Index> next;
+  for (Index begin = 0; begin < rows; begin += k_block) {
+    const Index count = std::min(k_block, rows - begin);
+    next.assign(static_cast<std::size_t>(boundaries + 2), 0);
+    for (Index i = 0; i < count; ++i) {
+      ++next[static_cast<std::size_t>(level[static_cast<std::size_t>(begin + i)] + 1)];
+    }
+    for (std::size_t c = 1; c < next.size(); ++c) next[c] += next[c - 1];
+    for (const Index first : next) segments_.push_back(static_cast<std::int32_t>(first));
+    for (Index i = 0; i < count; ++i) {
+      Index& place = next[static_cast<std::size_t>(level[static_cast<std::size_t>(begin + i)])];
+      order_[static_cast<std::size_t>(begin + place++)] = static_cast<std::int32_t>(i);
+    }
+  }
 }
+
+/// Rows begin .. begin + count by class: those of class c are order[first[c]] .. order[first[c + 1]].
+struct CumulativeLogit::Block {
+  Index begin, count, classes;
+  const std::int32_t *order, *first;
+
+  Block(const CumulativeLogit& f, Index at)
+      : begin(at),
+        count(std::min(k_block, f.rows() - at)),
+        classes(f.outputs() + 1),
+        order(f.order_.data() + at),
+        first(f.segments_.data() + at / k_block * (f.outputs() + 2)) {}
+
+  /// to[p] = shift + from[order[p]] for rows of class c.
+  void gather(Index c, const double* from, double shift, double* to) const {
+    for (Index p = first[c]; p < first[c + 1]; ++p) to[p] = shift + from[order[p]];
+  }
+  /// to[order[p]] = from[p] for rows of classes c .. d - 1, nothing for none.
+  void scatter(Index c, Index d, const double* from, double* to) const {
+    for (Index p = first[c]; p < first[d]; ++p) to[order[p]] = from[p];
+  }
+  void clear(Index c, Index d, double* to) const {
+    for (Index p = first[c]; p < first[d]; ++p) to[order[p]] = 0.0;
+  }
+  void gather_all(const double* from, double* to) const {
+    for (Index p = 0; p < count; ++p) to[p] = from[order[p]];
+  }
+  /// Rows of the first class end here, those of the last begin there.
+  Index low_end() const { return first[1]; }
+  Index high_begin() const { return first[classes - 1]; }
+};
 
 template <bool want_loss, bool want_residual>
 double CumulativeLogit::pass(const double* zeta, double* r) const {
   const Index n = rows(), m = outputs();
-  double eta[k_block], u[k_block], v[k_block], loss[k_block];
+  double eta[k_block], u[k_block], v[k_block], s[k_block], loss[k_block];
   double total = 0.0;
   for (Index begin = 0; begin < n; begin += k_block) {
-    const Index count = std::min(k_block, n - begin);
-    const double* y = class_.data() + begin;
-    const double* s = weights() + begin;
+    const Block block(*this, begin);
+    const Index count = block.count;
+    block.gather_all(weights() + begin, s);
     std::fill_n(eta, count, 0.0);
-    std::fill_n(u, count, k_far);
-    std::fill_n(v, count, -k_far);
     for (Index k = 0; k < m; ++k) {
       const double* z = zeta + begin + k * n;
-      const double theta = theta_[static_cast<std::size_t>(k)], here = static_cast<double>(k);
-      for (Index i = 0; i < count; ++i) {
-        eta[i] += z[i];
-        u[i] = select(y[i] == here, theta + eta[i], u[i]);
-        v[i] = select(y[i] == here + 1.0, theta + eta[i], v[i]);
-      }
+      for (Index i = 0; i < count; ++i) eta[i] += z[i];
+      const double theta = theta_[static_cast<std::size_t>(k)];
+      block.gather(k, eta, theta, u);
+      block.gather(k + 1, eta, theta, v);
     }
-    // u and v become a and d.
-    for (Index i = 0; i < count; ++i) {
+    // u and v become a and d. Of the first and the last class P is one sigmoid.
+    const auto outer = [&](Index from, Index to, double sign, const double* w) {
+      for (Index i = from; i < to; ++i) {
+        const double x = sign * w[i];
+        const double e = linalg::fast_exp(-std::abs(x)), whole = 1.0 + e;
+        const bool counts = s[i] > 0.0;
+        if constexpr (want_loss) {
+          loss[i] = select(counts, select(x < 0.0, -x, 0.0) + linalg::fast_log(whole), 0.0);
+        }
+        if constexpr (want_residual) {
+          const double rest = select(counts, select(x > 0.0, e, 1.0) / whole, 0.0);
+          u[i] = rest;
+          v[i] = sign * rest;
+        }
+      }
+    };
+    outer(0, block.low_end(), 1.0, u);
+    outer(block.high_begin(), count, -1.0, v);
+    for (Index i = block.low_end(); i < block.high_begin(); ++i) {
       const double gap = u[i] - v[i];
       const double e_u = linalg::fast_exp(-std::abs(u[i])), e_v = linalg::fast_exp(-std::abs(v[i]));
       const double e_gap = linalg::fast_exp(-gap);
@@ -138,10 +195,9 @@ double CumulativeLogit::pass(const double* zeta, double* r) const {
     if constexpr (want_residual) {
       for (Index k = 0; k < m; ++k) {
         double* out = r + begin + k * n;
-        const double here = static_cast<double>(k);
-        for (Index i = 0; i < count; ++i) {
-          out[i] = select(y[i] > here, v[i], select(y[i] == here, u[i], 0.0));
-        }
+        block.clear(0, k, out);
+        block.scatter(k, k + 1, u, out);
+        block.scatter(k + 1, m + 1, v, out);
       }
     }
   }
@@ -156,21 +212,17 @@ double CumulativeLogit::evaluate(const double* zeta, double* r) const {
   return pass<true, true>(zeta, r);
 }
 
-/// a and d of rows begin .. begin + count: class 0 has no predictor below (d = a), class m none above
-/// (a = 0).
-void CumulativeLogit::pick(const double* r, Index begin, Index count, double* a, double* d) const {
+/// a and d of a block's rows by class: the first class has no predictor below (d = a), the last none
+/// above (a = 0).
+void CumulativeLogit::pick(const double* r, const Block& block, double* a, double* d) const {
   const Index n = rows(), m = outputs();
-  const double* y = class_.data() + begin;
-  std::fill_n(a, count, 0.0);
-  std::copy_n(r + begin, count, d);
   for (Index k = 0; k < m; ++k) {
-    const double* x = r + begin + k * n;
-    const double here = static_cast<double>(k);
-    for (Index i = 0; i < count; ++i) {
-      a[i] = select(y[i] == here, x[i], a[i]);
-      d[i] = select(y[i] == here + 1.0, x[i], d[i]);
-    }
+    const double* x = r + block.begin + k * n;
+    block.gather(k, x, 0.0, a);
+    block.gather(k + 1, x, 0.0, d);
   }
+  std::copy_n(a, block.low_end(), d);
+  std::fill(a + block.high_begin(), a + block.count, 0.0);
 }
 
 /// -sum_i s_i l*(w_i) for w = -c r, which in terms of eta is -ca at y and cb at y - 1:
@@ -178,51 +230,75 @@ void CumulativeLogit::pick(const double* r, Index begin, Index count, double* a,
 /// slope.
 double CumulativeLogit::dual(const double* r, double c) const {
   const Index n = rows(), m = outputs();
-  double a[k_block], d[k_block], up[k_block], down[k_block], part[k_block];
+  double a[k_block], d[k_block], s[k_block], part[k_block];
   double total = 0.0;
   for (Index begin = 0; begin < n; begin += k_block) {
-    const Index count = std::min(k_block, n - begin);
-    const double* y = class_.data() + begin;
-    pick(r, begin, count, a, d);
-    std::fill_n(up, count, 0.0);
-    std::fill_n(down, count, 0.0);
-    for (Index k = 0; k < m; ++k) {
-      const double theta = theta_[static_cast<std::size_t>(k)], here = static_cast<double>(k);
-      for (Index i = 0; i < count; ++i) {
-        up[i] = select(y[i] == here, theta, up[i]);
-        down[i] = select(y[i] == here + 1.0, theta, down[i]);
+    const Block block(*this, begin);
+    pick(r, block, a, d);
+    block.gather_all(weights() + begin, s);
+    // Of the first and the last class P is what the one share leaves.
+    const auto outer = [&](Index from, Index to, double sign, double theta) {
+      for (Index i = from; i < to; ++i) {
+        const double x = sign * c * d[i];
+        const double share = select(x > 0.0, x, 0.0);
+        const double rest = select(1.0 - share > k_least_rest, 1.0 - share, k_least_rest);
+        const double log_rest = linalg::fast_log(rest);
+        const double logs = share * (log_rest - linalg::fast_log(share));
+        part[i] = select(share > k_tiny, logs, 0.0) - sign * share * theta - log_rest;
+      }
+    };
+    outer(0, block.low_end(), 1.0, theta_.front());
+    outer(block.high_begin(), block.count, -1.0, theta_.back());
+    for (Index k = 1; k < m; ++k) {
+      const double up = theta_[static_cast<std::size_t>(k)];
+      const double down = theta_[static_cast<std::size_t>(k - 1)];
+      for (Index i = block.first[k]; i < block.first[k + 1]; ++i) {
+        const Inverse at(c * a[i], c * d[i]);
+        // -a logit(upper) + b logit(lower), their signs turned once more.
+        const double logs =
+            times_log(at.a, at.upper, at.above) + times_log(at.b, at.below, at.lower);
+        part[i] = logs - at.a * up + at.b * down - linalg::fast_log(at.P);
       }
     }
-    for (Index i = 0; i < count; ++i) {
-      const Inverse at(c * a[i], c * d[i]);
-      // -a logit(upper) + b logit(lower), their signs turned once more.
-      const double logs = times_log(at.a, at.upper, at.above) + times_log(at.b, at.below, at.lower);
-      part[i] = logs - at.a * up[i] + at.b * down[i] - linalg::fast_log(at.P);
-    }
-    total += linalg::dot(weights() + begin, part, count);
+    total += linalg::dot(s, part, block.count);
   }
   return total;
 }
 
 /// In terms of eta the Hessian of a row has a(b + P) at (y, y), b(a + P) at (y - 1, y - 1) and -ab
-/// between them; column k of zeta moves both if k < y, the upper one alone if k = y.
-void CumulativeLogit::curvature(const double* r, Index k, Index l, double* h) const {
+/// between them; column k of zeta moves both if k < y, the upper one alone if k = y. So all pairs of
+/// columns share three numbers a row, kept by class within blocks: (a + b)P for pairs below y,
+/// a(b + P) at (y, y), aP where only the larger is y.
+const double* CumulativeLogit::curvature_point(const double* r, std::vector<double>& store) const {
   const Index n = rows();
-  const double first = static_cast<double>(std::min(k, l)),
-               last = static_cast<double>(std::max(k, l));
-  double a[k_block], d[k_block];
+  store.resize(static_cast<std::size_t>(3 * n));
+  double a[k_block], d[k_block], s[k_block];
   for (Index begin = 0; begin < n; begin += k_block) {
-    const Index count = std::min(k_block, n - begin);
-    const double* y = class_.data() + begin;
-    const double* s = weights() + begin;
-    double* out = h + begin;
-    pick(r, begin, count, a, d);
-    for (Index i = 0; i < count; ++i) {
+    const Block block(*this, begin);
+    pick(r, block, a, d);
+    block.gather_all(weights() + begin, s);
+    double* below = store.data() + begin;
+    double *own = below + n, *mixed = own + n;
+    for (Index i = 0; i < block.count; ++i) {
       const Inverse at(a[i], d[i]);
-      const double both = (at.a + at.b) * at.P;
-      const double upper = at.a * select(first == last, at.b + at.P, at.P);
-      out[i] = s[i] * select(y[i] > last, both, select(y[i] == last, upper, 0.0));
+      const double scaled = s[i] * at.P;
+      below[i] = (at.a + at.b) * scaled;
+      mixed[i] = at.a * scaled;
+      own[i] = mixed[i] + s[i] * at.a * at.b;
     }
+  }
+  return store.data();
+}
+
+void CumulativeLogit::curvature(const double* point, Index k, Index l, double* h) const {
+  const Index n = rows(), last = std::max(k, l);
+  for (Index begin = 0; begin < n; begin += k_block) {
+    const Block block(*this, begin);
+    const double* below = point + begin;
+    double* out = h + begin;
+    block.clear(0, last, out);
+    block.scatter(last, last + 1, below + (k == l ? n : 2 * n), out);
+    block.scatter(last + 1, block.classes, below, out);
   }
 }
 

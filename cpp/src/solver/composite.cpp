@@ -350,11 +350,12 @@ void Composite::direction(const std::vector<double>& d, std::vector<double>& out
 double Composite::curvature(const Point& point, const std::vector<double>& d,
                             const std::vector<double>& image) const {
   const Index n = problem_.rows();
-  std::vector<double> h(at_(n));
+  std::vector<double> h(at_(n)), store;
+  const double* at = problem_.datafit.curvature_point(point.residual.data(), store);
   double total = 0.0;
   for (Index k = 0; k < outputs_; ++k) {
     for (Index l = 0; l < outputs_; ++l) {
-      problem_.datafit.curvature(point.residual.data(), k, l, h.data());
+      problem_.datafit.curvature(at, k, l, h.data());
       total += linalg::weighted_dot(h.data(), &image[at_(k * n)], &image[at_(l * n)], n);
     }
   }

@@ -29,24 +29,24 @@ void invert(double* a, Index K) {
   }
 }
 
-/// h_kl of the point with this residual, or of the majoriser: bound * s on the diagonal.
-void curvature_at(const Problem& problem, const double* residual, double bound, Index k, Index l,
+/// h_kl of the point, or of the majoriser: bound * s on the diagonal.
+void curvature_at(const Problem& problem, const double* point, double bound, Index k, Index l,
                   double* h) {
-  if (bound == 0.0) return problem.datafit.curvature(residual, k, l, h);
+  if (bound == 0.0) return problem.datafit.curvature(point, k, l, h);
   const double* s = problem.datafit.weights();
   for (Index i = 0; i < problem.rows(); ++i) h[i] = k == l ? bound * s[i] : 0.0;
 }
 
 }  // namespace
 
-void intercept_hessian_inverse(const Problem& problem, const double* residual, double damping,
+void intercept_hessian_inverse(const Problem& problem, const double* point, double damping,
                                double bound, std::vector<double>& h, double* out) {
   const Index n = problem.rows(), K = problem.outputs();
   h.resize(at_(n));
   double trace = 0.0;
   for (Index k = 0; k < K; ++k) {
     for (Index l = 0; l <= k; ++l) {
-      curvature_at(problem, residual, bound, k, l, h.data());
+      curvature_at(problem, point, bound, k, l, h.data());
       const double total = linalg::sum(h.data(), n) + (k == l ? damping : 0.0);
       out[k * K + l] = total;
       out[l * K + k] = total;
@@ -62,7 +62,7 @@ void intercept_hessian_inverse(const Problem& problem, const double* residual, d
 
 /// h_kl of the point.
 void HessianGram::curvature(Index k, Index l) {
-  curvature_at(problem_, residual_.data(), bound_, k, l, h_.data());
+  curvature_at(problem_, point_, bound_, k, l, h_.data());
   if (k == l && damping_ > 0.0) {
     linalg::axpy(damping_, problem_.datafit.weights(), h_.data(), problem_.rows());
   }
@@ -70,6 +70,7 @@ void HessianGram::curvature(Index k, Index l) {
 
 void HessianGram::reset(const std::vector<double>& residual, double damping, double bound) {
   residual_ = residual;
+  if (bound == 0.0) point_ = problem_.datafit.curvature_point(residual_.data(), store_);
   damping_ = damping;
   bound_ = bound;
   coordinates_.clear();
@@ -78,7 +79,7 @@ void HessianGram::reset(const std::vector<double>& residual, double damping, dou
   if (problem_.fit_intercept) {
     const Index K = problem_.outputs();
     inverse_.resize(at_(K * K));
-    intercept_hessian_inverse(problem_, residual_.data(), damping_, bound_, h_, inverse_.data());
+    intercept_hessian_inverse(problem_, point_, damping_, bound_, h_, inverse_.data());
   }
 }
 

@@ -174,7 +174,8 @@ void ProxNewton::polish_intercept(Iterate& at) {
     if (slope >= 0.5 * last && slope <= 1e3 * slope_limit_) return;  // rounding
     last = slope;
     if (!problem_.datafit.best_shift(at.eta.data(), at.residual.data(), change0_[0])) {
-      intercept_hessian_inverse(problem_, at.residual.data(), 0.0, 0.0, scratch_, inverse_.data());
+      const double* point = problem_.datafit.curvature_point(at.residual.data(), store_);
+      intercept_hessian_inverse(problem_, point, 0.0, 0.0, scratch_, inverse_.data());
       for (Index k = 0; k < K; ++k) {
         change0_[at_(k)] = -linalg::dot(&inverse_[at_(k * K)], grad0_.data(), K);
       }

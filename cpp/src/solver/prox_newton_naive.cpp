@@ -31,10 +31,11 @@ ProxNewton::Step ProxNewton::naive_step(Iterate& at, double violation) {
   rebuild_ = true;  // should a Gram be made later, what there is of it is stale
 
   std::vector<double> h(at_(n), 0.0), row(at_(n));
+  const double* point = problem_.datafit.curvature_point(at.residual.data(), store_);
   for (Index k = 0; k < K; ++k) {
     std::vector<double> total(at_(n), 0.0);
     for (Index l = 0; l < K; ++l) {
-      problem_.datafit.curvature(at.residual.data(), k, l, row.data());
+      problem_.datafit.curvature(point, k, l, row.data());
       for (Index i = 0; i < n; ++i) total[at_(i)] += std::abs(row[at_(i)]);
     }
     for (Index i = 0; i < n; ++i) h[at_(i)] = std::max(h[at_(i)], total[at_(i)]);

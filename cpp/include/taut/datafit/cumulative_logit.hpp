@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "taut/datafit/datafit.hpp"
@@ -24,9 +25,10 @@ namespace taut::datafit {
 ///
 /// With a = sigma'(eta_y) / P, b = sigma'(eta_(y-1)) / P and d = a - b, the residual is d in columns
 /// before y, a in column y, 0 after. Conversely the residual gives back P = sqrt(1 + 4ab) - a - b and
-/// sigma(eta_y) = (1 - d + P) / 2, which is what curvature() and dual() rest on.
+/// sigma(eta_y) = (1 - d + P) / 2, which is what curvature_point() and dual() rest on.
 ///
-/// O(n m) per call; three exponentials and a logarithm per row, whatever m.
+/// O(n m) per call; three exponentials and a logarithm per row, whatever m, one of each in the first
+/// and the last class.
 class CumulativeLogit final : public Datafit {
  public:
   /// `below` (n x m, column-major) is 1 where y <= k, else 0. Every class has positive weight.
@@ -36,7 +38,8 @@ class CumulativeLogit final : public Datafit {
   void residual(const double* zeta, double* r) const override;
   double evaluate(const double* zeta, double* r) const override;
   double dual(const double* r, double c) const override;
-  void curvature(const double* r, Index k, Index l, double* h) const override;
+  const double* curvature_point(const double* r, std::vector<double>& store) const override;
+  void curvature(const double* point, Index k, Index l, double* h) const override;
 
   /// theta (m).
   const std::vector<double>& thresholds() const { return theta_; }
@@ -44,10 +47,13 @@ class CumulativeLogit final : public Datafit {
  private:
   template <bool want_loss, bool want_residual>
   double pass(const double* zeta, double* r) const;
-  void pick(const double* r, Index begin, Index count, double* a, double* d) const;
+  struct Block;
+  void pick(const double* r, const Block& block, double* a, double* d) const;
 
-  std::vector<double> class_;  ///< y, as doubles: compared and selected by SIMD code
   std::vector<double> theta_;
+  // Rows of a block by class, and where each class begins: what is done to a row depends on the class
+  // alone, so that loops over one class have neither branches nor selections.
+  std::vector<std::int32_t> order_, segments_;
 };
 
 }  // namespace taut::datafit

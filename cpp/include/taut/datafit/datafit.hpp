@@ -2,6 +2,7 @@
 #pragma once
 
 #include <limits>
+#include <vector>
 
 #include "taut/core/types.hpp"
 
@@ -57,8 +58,15 @@ class Datafit {
     return c_max;
   }
 
-  /// h (n) = s_i d2 l / d eta_k d eta_l at the point whose residual is r.
-  virtual void curvature(const double* r, Index k, Index l, double* h) const = 0;
+  /// What curvature() is asked with at the point whose residual is r: r itself, or what its values for
+  /// all pairs of outputs are made of, in `store`. Both must outlive the questions.
+  virtual const double* curvature_point(const double* r, std::vector<double>& store) const {
+    (void)store;
+    return r;
+  }
+
+  /// h (n) = s_i d2 l / d eta_k d eta_l at a point as curvature_point() gives it.
+  virtual void curvature(const double* point, Index k, Index l, double* h) const = 0;
 
   /// True if the curvature jumps between 0 and s: models made of it may need some more of s.
   virtual bool is_semismooth() const { return false; }

@@ -48,6 +48,8 @@ class HessianGram {
   const Problem& problem_;
   double damping_ = 0.0, bound_ = 0.0;
   std::vector<double> residual_;   ///< n x K, of the point
+  std::vector<double> store_;
+  const double* point_ = nullptr;  ///< as Datafit::curvature_point() gives it
   std::vector<double> inverse_;    ///< K x K, G_00^-1 (nearly, on the complement of its kernel)
   std::vector<double> border_;     ///< K per coordinate: G_0a
   std::vector<double> corrected_;  ///< K per coordinate: G_00^-1 G_0a
@@ -55,10 +57,11 @@ class HessianGram {
   std::vector<double> h_, block_, column_;
 };
 
-/// out (K x K) = inverse of the intercepts' Hessian at the given residual. The symmetric multinomial
+/// out (K x K) = inverse of the intercepts' Hessian at the given point (of Datafit::curvature_point()).
+/// The symmetric multinomial
 /// form has a kernel (the ones): a ridge of 1e-7 of the mean diagonal stands in for what is missing.
 /// `damping` and `bound` as in HessianGram::reset().
-void intercept_hessian_inverse(const Problem& problem, const double* residual, double damping,
+void intercept_hessian_inverse(const Problem& problem, const double* point, double damping,
                                double bound, std::vector<double>& h, double* out);
 
 }  // namespace taut::solver

@@ -110,6 +110,7 @@ class ProxNewton final : public InnerSolver {
   std::vector<double> residual_;  ///< to which grad_ and value_ belong
 
   std::vector<double> u_, sums_, direction_, constant_, trial_eta_, trial_residual_, scratch_;
+  std::vector<double> store_;  ///< of Datafit::curvature_point()
   std::vector<double> model_grad_, change_, target_, change0_, inverse_;
   std::vector<Coordinate> joining_;
 
