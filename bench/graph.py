@@ -195,12 +195,14 @@ def notears(X):
 def golem(X, kind):
     from castle.algorithms import GOLEM
 
-    common = dict(lambda_2=5.0, num_iter=100_000, graph_thres=0.0, device_type="cpu", seed=1)
-    if kind == "ev":
-        learner = GOLEM(equal_variances=True, non_equal_variances=False, lambda_1=0.02, **common)
-        learner.learn(X)
-    else:
-        learner = GOLEM(equal_variances=False, non_equal_variances=True, lambda_1=2e-3, **common)
+    options = dict(lambda_2=5.0, num_iter=100_000, graph_thres=0.0, device_type="cpu", seed=1)
+    # Centred: its likelihood has no intercepts. Unequal scales start where equal ones end.
+    X = X - X.mean(axis=0)
+    learner = GOLEM(equal_variances=True, lambda_1=0.02, **options)
+    learner.learn(X)
+    if kind == "nv":
+        start = np.asarray(learner.weight_causal_matrix, dtype=float)
+        learner = GOLEM(start, equal_variances=False, lambda_1=2e-3, **options)
         learner.learn(X)
     return np.asarray(learner.weight_causal_matrix)
 

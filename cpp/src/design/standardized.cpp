@@ -14,6 +14,8 @@ namespace {
 
 constexpr Index k_column_block = 64;
 constexpr Index k_row_panel = 256;
+/// Moving one entry of a column, in multiply-adds of a matrix product.
+constexpr double k_move_work = 10.0;
 constexpr Index k_tile = 128;
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
@@ -111,14 +113,30 @@ void Standardized::gram_dense(const Index* J, Index nJ, const Index* K, Index nK
   const bool symmetric = J == K && nJ == nK;
   const int threads =
       threads_for(double(std::min(n, k_row_panel)) * double(nJ) * double(nK), n_threads);
+  std::vector<Index> alive;
   for (Index begin = 0; begin < n; begin += k_row_panel) {
     const Index end = std::min(n, begin + k_row_panel);
-    for (Index a = 0; a < nJ; ++a) pack(J[a], nullptr, begin, end, &left[at(a * k_row_panel)]);
-    for (Index b = 0; b < nK; ++b) pack(K[b], h, begin, end, &right[at(b * k_row_panel)]);
+    // Rows without weight are left out where moving the others is less work than multiplying them.
+    Index some = 0;
+    for (Index i = begin; i < end && h; ++i) some += h[i] != 0.0;
+    const bool skip = h && k_move_work * double(some) * double(nJ + nK) <
+                               double(end - begin - some) * double(nJ) * double(nK);
+    const Index height = skip ? some : end - begin;
+    alive.clear();
+    for (Index i = begin; i < end && skip; ++i) {
+      if (h[i] != 0.0) alive.push_back(i - begin);
+    }
+    const auto pack_rows = [&](Index j, const double* w, double* to) {
+      pack(j, w, begin, end, to);
+      if (!skip) return;
+      for (Index i = 0; i < some; ++i) to[i] = to[alive[at(i)]];
+    };
+    for (Index a = 0; a < nJ; ++a) pack_rows(J[a], nullptr, &left[at(a * k_row_panel)]);
+    for (Index b = 0; b < nK; ++b) pack_rows(K[b], h, &right[at(b * k_row_panel)]);
     parallel_for(tiles_j * tiles_k, threads, [&](Index t) {
       const Index a = (t % tiles_j) * k_tile, b = (t / tiles_j) * k_tile;
       if (symmetric && a < b) return;
-      linalg::add_gemm_tn(std::min(k_tile, nJ - a), std::min(k_tile, nK - b), end - begin,
+      linalg::add_gemm_tn(std::min(k_tile, nJ - a), std::min(k_tile, nK - b), height,
                           &left[at(a * k_row_panel)], k_row_panel, &right[at(b * k_row_panel)],
                           k_row_panel, out + a + b * ldo, ldo);
     });
