@@ -173,6 +173,20 @@ def test_fused_end_is_proportional_odds_of_R(ends, case):
     assert np.count_nonzero(inside.increments_[1:]) == 1
 
 
+@pytest.mark.parametrize("name", ["wine", "housing", "soup"])
+def test_fused_end_on_known_data(name):
+    table = np.loadtxt(ENDS / f"{name}.csv.gz", delimiter=",", skiprows=1)
+    X, y, weight = table[:, :-2], table[:, -2].astype(int), table[:, -1]
+    fits = json.loads((ENDS / "known.json").read_text())[name]
+    model = PRESTO(10.0, penalize_base=False, tol=1e-13).fit(X, y, sample_weight=weight)
+    assert not model.increments_[1:].any()
+    assert objective(model, X, y, weight) == pytest.approx(fits["clm"]["loss"], abs=1e-13)
+    for source, atol in (("clm", 1e-9), ("polr", 1e-6)):
+        theirs = fits[source]
+        np.testing.assert_allclose(-model.coef_[0], theirs["beta"], atol=atol)
+        np.testing.assert_allclose(model.intercept_, theirs["theta"], atol=atol)
+
+
 @pytest.mark.parametrize("case", ["plain", "weighted"])
 @pytest.mark.parametrize("penalize_base", [True, False])
 def test_free_end_is_nominal_effects_of_R(ends, case, penalize_base):
@@ -701,6 +715,23 @@ def test_folds_need_every_class(data):
 
 #: Checks of scikit-learn that give two classes, which belong to another estimator.
 TWO_CLASSES = "at least three ordered classes"
+GIVE_TWO_CLASSES = {
+    "check_classifier_data_not_an_array",
+    "check_classifiers_classes",
+    "check_classifiers_train",
+    "check_estimators_dtypes",
+    "check_estimators_nan_inf",
+    "check_estimators_pickle",
+    "check_fit2d_1feature",
+    "check_fit_check_is_fitted",
+    "check_fit_idempotent",
+    "check_n_features_in",
+    "check_pipeline_consistency",
+    "check_sample_weights_not_an_array",
+    "check_sample_weights_not_overwritten",
+    "check_sample_weights_pandas_series",
+    "check_sample_weights_shape",
+}
 
 
 @parametrize_with_checks(
@@ -710,6 +741,8 @@ def test_scikit_learn_checks(estimator, check):
     try:
         check(estimator)
     except (ValueError, AssertionError) as error:
+        if check.func.__name__ not in GIVE_TWO_CLASSES:
+            raise
         chain = [error]
         while chain[-1].__context__ is not None:
             chain.append(chain[-1].__context__)

@@ -47,7 +47,7 @@ class HessianGram {
 
   const Problem& problem_;
   double damping_ = 0.0, bound_ = 0.0;
-  std::vector<double> residual_;   ///< n x K, of the point
+  std::vector<double> residual_;  ///< n x K, of the point
   std::vector<double> store_;
   const double* point_ = nullptr;  ///< as Datafit::curvature_point() gives it
   std::vector<double> inverse_;    ///< K x K, G_00^-1 (nearly, on the complement of its kernel)
