@@ -221,7 +221,95 @@ def coding_objective(
     return 0.5 * (rest * rest).sum(axis=1) + np.asarray(cost).sum(axis=1)
 
 
-class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Coder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """What estimators with a dictionary ``components_`` do with it."""
+
+    penalty: str | Penalty
+    method: str
+    init: str
+    nonnegative: bool
+    refit: bool
+    sparse_output: bool
+    n_jobs: int | None
+    components_: Float
+
+    def _coding(self) -> tuple[float, int, float]:
+        """Strength, iterations and tolerance of ``transform``."""
+        raise NotImplementedError
+
+    def transform(self, X: ArrayLike) -> Any:
+        """Codes of signals.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray or CSR matrix of shape (n_samples, n_components)
+            float32 if X is, else float64.
+        """
+        check_is_fitted(self)
+        data = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+        alpha, max_iter, tol = self._coding()
+        codes, _ = encode(
+            data,
+            self.components_,
+            penalty=self.penalty,
+            alpha=alpha,
+            method=self.method,
+            init=self.init,
+            max_iter=max_iter,
+            tol=tol,
+            nonnegative=self.nonnegative,
+            refit=self.refit,
+            sparse_output=self.sparse_output,
+            n_jobs=self.n_jobs,
+        )
+        return codes
+
+    def inverse_transform(self, X: Any) -> Float:
+        """Signals of codes: ``codes @ components_``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_components)
+            Codes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+        """
+        check_is_fitted(self)
+        codes = check_array(
+            X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="codes"
+        )
+        if codes.shape[1] != len(self.components_):
+            raise ValueError(
+                f"codes must have {len(self.components_)} columns, one per atom, got "
+                f"{codes.shape[1]}."
+            )
+        return np.asarray(codes @ self.components_.astype(codes.dtype, copy=False))
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Minus the mean objective of the signals' codes, by :func:`coding_objective`."""
+        codes = self.transform(X)
+        alpha, _, _ = self._coding()
+        return -float(
+            coding_objective(X, self.components_, codes, penalty=self.penalty, alpha=alpha).mean()
+        )
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.components_.shape[0])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class SparseCoder(Coder):
     r"""Sparse codes of signals in a fixed dictionary, with penalties beyond L1.
 
     The code r of a signal x is a local minimum of
@@ -377,77 +465,5 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         n_threads(self.n_jobs)
         return self
 
-    def transform(self, X: ArrayLike) -> Any:
-        """Codes of signals.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray or CSR matrix of shape (n_samples, n_components)
-            float32 if X is, else float64.
-        """
-        check_is_fitted(self)
-        data = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
-        codes, _ = encode(
-            data,
-            self.components_,
-            penalty=self.penalty,
-            alpha=self.alpha,
-            method=self.method,
-            init=self.init,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            nonnegative=self.nonnegative,
-            refit=self.refit,
-            sparse_output=self.sparse_output,
-            n_jobs=self.n_jobs,
-        )
-        return codes
-
-    def inverse_transform(self, X: Any) -> Float:
-        """Signals of codes: ``codes @ components_``.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_components)
-            Codes.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-        """
-        check_is_fitted(self)
-        return reconstruct(X, self.components_)
-
-    def score(self, X: ArrayLike, y: Any = None) -> float:
-        """Minus the mean objective of the signals' codes, by :func:`coding_objective`."""
-        codes = self.transform(X)
-        return -float(
-            coding_objective(
-                X, self.components_, codes, penalty=self.penalty, alpha=self.alpha
-            ).mean()
-        )
-
-    @property
-    def _n_features_out(self) -> int:
-        return int(self.components_.shape[0])
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-def reconstruct(codes: Any, components: Float) -> Float:
-    """``codes @ components`` with a check of the width."""
-    table = check_array(
-        codes, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="codes"
-    )
-    if table.shape[1] != len(components):
-        raise ValueError(
-            f"codes must have {len(components)} columns, one per atom, got {table.shape[1]}."
-        )
-    return np.asarray(table @ components.astype(table.dtype, copy=False))
+    def _coding(self) -> tuple[float, int, float]:
+        return float(self.alpha), int(self.max_iter), float(self.tol)

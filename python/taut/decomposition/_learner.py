@@ -8,14 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from taut import _core
 from taut._random import generator, philox_key
@@ -24,11 +19,9 @@ from taut.decomposition._coder import (
     MAX_GRAM_ATOMS,
     METHODS,
     STARTS,
+    Coder,
     check_dictionary,
-    coding_objective,
     coding_penalty,
-    encode,
-    reconstruct,
 )
 from taut.penalties import Penalty
 from taut.typing import RandomState
@@ -39,7 +32,7 @@ Float = NDArray[np.floating[Any]]
 Float64 = NDArray[np.float64]
 
 
-class DictionaryLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class DictionaryLearner(Coder):
     r"""Dictionary of unit atoms in which signals have sparse codes.
 
     Looks for a local minimum over atoms D and codes R of
@@ -343,65 +336,5 @@ class DictionaryLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         self.sparsity_curve_ = np.append(self.sparsity_curve_, raw["active"])
         self.objective_curve_ = np.append(self.objective_curve_, raw["objective"])
 
-    def transform(self, X: ArrayLike) -> Any:
-        """Codes of signals at strength ``alpha_``.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray or CSR matrix of shape (n_samples, n_components)
-            float32 if X is, else float64.
-        """
-        check_is_fitted(self)
-        data = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
-        codes, _ = encode(
-            data,
-            self.components_,
-            penalty=self.penalty,
-            alpha=self.alpha_,
-            method=self.method,
-            init=self.init,
-            max_iter=self.transform_max_iter,
-            tol=self.coding_tol,
-            nonnegative=self.nonnegative,
-            refit=self.refit,
-            sparse_output=self.sparse_output,
-            n_jobs=self.n_jobs,
-        )
-        return codes
-
-    def inverse_transform(self, X: Any) -> Float:
-        """Signals of codes: ``codes @ components_``.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_components)
-            Codes.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-        """
-        check_is_fitted(self)
-        return reconstruct(X, self.components_)
-
-    def score(self, X: ArrayLike, y: Any = None) -> float:
-        """Minus the mean objective of the signals' codes, by :func:`coding_objective`."""
-        codes = self.transform(X)
-        return -float(
-            coding_objective(
-                X, self.components_, codes, penalty=self.penalty, alpha=self.alpha_
-            ).mean()
-        )
-
-    @property
-    def _n_features_out(self) -> int:
-        return int(self.components_.shape[0])
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
+    def _coding(self) -> tuple[float, int, float]:
+        return self.alpha_, int(self.transform_max_iter), float(self.coding_tol)
