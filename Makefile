@@ -205,6 +205,9 @@ bench: .venv-bench/.installed
 	.venv-bench/bin/python bench/survival.py peers --n 10000 100000 --runs 3
 	.venv-bench/bin/python bench/censored.py size --sizes 250 1000 --repetitions 5
 	.venv-bench/bin/python bench/privacy.py
+	.venv-bench/bin/python bench/presto.py --speed
+	.venv-bench/bin/python bench/decomposition.py speed
+	.venv-bench/bin/python bench/graph.py iterations --sizes 50 100
 
 clean:
 	rm -rf build dist .venv .venv-* taut-report docs/_build docs/api docs/gallery .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -276,3 +280,35 @@ def test_noise_is_no_gabor_function_and_has_no_orientation(rng):
 def test_bad_images_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# ---------------------------------------------------------------------------------------- Ctrl-C
+
+
+@pytest.mark.parametrize("kind", ["coder", "learner"])
+def test_interrupt_ends_coding_and_learning(kind):
+    rng = np.random.default_rng(0)
+    atoms, X = rng.normal(size=(400, 64)), rng.normal(size=(20_000, 64))
+    if kind == "coder":
+        model = SparseCoder(atoms, penalty="l1", alpha=1e-3, method="ista", tol=0)
+        model.fit(X)
+        run = model.transform
+    else:
+        learner = DictionaryLearner(400, alpha=0.5, n_epochs=10**4, random_state=0)
+        run = learner.fit
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    sent = []
+
+    def interrupt():
+        sent.append(time.perf_counter())
+        signal.raise_signal(signal.SIGINT)
+
+    timer = threading.Timer(0.3, interrupt)
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(X)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
+    assert time.perf_counter() - sent[0] < 2.0
