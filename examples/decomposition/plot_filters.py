@@ -3,9 +3,9 @@
 What are patches of photographs made of?
 ========================================
 
-Two hundred atoms are learned from patches of two whitened photographs, with L1: localised and oriented
-filters come out (Olshausen and Field, Nature 381, 1996). Coded in the same atoms, and with as many
-of them a patch, CEL0 leaves less than half of the error: it does not shrink what it keeps.
+Two hundred atoms are learned from patches of two whitened photographs, with L1: localised and
+oriented filters come out (Olshausen and Field, Nature 381, 1996). Coded in the same atoms, and with
+as many of them a patch, CEL0 leaves less than half of the error: it does not shrink what it keeps.
 """
 
 from __future__ import annotations
