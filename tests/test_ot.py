@@ -260,6 +260,22 @@ def test_weights_of_very_different_size():
     certified(result, a, b)
 
 
+@pytest.mark.parametrize("reg", [0.1, 1.0, 10.0])
+def test_most_points_nearly_empty(reg):
+    """Their potentials have to rise far before any column takes them in."""
+    rng = np.random.default_rng(3)
+    X, Y = rng.random((300, 3)), rng.random((300, 3))
+    a, b = (rng.random(300) ** 8 + 1e-9 for _ in range(2))
+    a, b = a / a.sum(), b / b.sum()
+    C = PointCloud(X, Y).matrix()
+    result = smooth_ot(a, b, C, reg=reg)
+    assert result.converged
+    assert result.duality_gap < 1e-6 * result.value
+    certified(result, a, b)
+    alpha = result.potentials[0]
+    assert result.dual_value == pytest.approx(semi_dual(a, b, C, reg, 300, alpha), rel=1e-9)
+
+
 def test_rows_instead_of_columns_is_the_transposed_problem():
     a, b, _, _, C = problem(2, 15, 20)
     rows = smooth_ot(a, b, C, reg=0.05, reg_type="sparse", max_nz=5, axis=1)
@@ -628,13 +644,24 @@ def test_equal_points_share_ties_by_lowest_row():
         assert point["n_ties"] == 3
 
 
-@pytest.mark.parametrize("name", SOLVERS)
+FORMS = ["log", "log to 1e-9", "kernel to 1e-9", "float32"]
+
+
+@pytest.mark.parametrize("name", [*SOLVERS, *FORMS])
 def test_threads_do_not_change_a_bit(name):
     rng = np.random.default_rng(0)
     X, Y = rng.random((150, 2)), rng.random((170, 2))
     cloud = PointCloud(X, Y)
     calls = {
         "entropic": lambda n: sinkhorn(None, None, cloud, reg=0.05, n_jobs=n),
+        "log": lambda n: sinkhorn(None, None, cloud, reg=0.05, method="log", n_jobs=n),
+        "log to 1e-9": lambda n: sinkhorn(
+            None, None, cloud, reg=0.05, method="log", tol=1e-9, n_jobs=n
+        ),
+        "kernel to 1e-9": lambda n: sinkhorn(None, None, cloud, reg=0.05, tol=1e-9, n_jobs=n),
+        "float32": lambda n: sinkhorn(
+            None, None, cloud, reg=0.05, tol=1e-4, dtype=np.float32, n_jobs=n
+        ),
         "unbalanced": lambda n: sinkhorn(None, None, cloud, reg=0.05, reg_m=1.0, n_jobs=n),
         "quadratic": lambda n: smooth_ot(None, None, cloud.matrix(), reg=1.0, n_jobs=n),
         "sparse": lambda n: smooth_ot(

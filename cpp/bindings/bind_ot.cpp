@@ -71,7 +71,9 @@ ot::SinkhornForm form_of(const std::string& name) {
   if (name == "log") return ot::SinkhornForm::log;
   if (name == "kernel") return ot::SinkhornForm::kernel;
   if (name == "compact") return ot::SinkhornForm::kernel_compact;
-  throw py::value_error("form must be 'log', 'kernel' or 'compact', got '" + name + "'.");
+  if (name == "log_compact") return ot::SinkhornForm::log_compact;
+  throw py::value_error("form must be 'log', 'log_compact', 'kernel' or 'compact', got '" + name +
+                        "'.");
 }
 
 ot::SmoothSolver solver_of(const std::string& name) {

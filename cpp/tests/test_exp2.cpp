@@ -55,6 +55,33 @@ TEST_CASE("a tile of any length is the exponentials one by one") {
   }
 }
 
+TEST_CASE("exponents in double keep their precision in a tile of floats") {
+  for (const Index n : {0, 1, 8, 15, 16, 17, 33, 1024}) {
+    std::vector<double> c(static_cast<std::size_t>(n)), q(c.size());
+    std::vector<float> e(c.size());
+    for (std::size_t j = 0; j < c.size(); ++j) {
+      c[j] = 1e6 + 0.37 * static_cast<double>(j % 29);
+      q[j] = 0.11 * static_cast<double>(j % 17) - 1.0;
+    }
+    // Terms of a million cancel: floats would be off by a tenth here.
+    const double sum = exp2_tile(c.data(), q.data(), 1.25e6 - 2.0, 1.25, e.data(), n);
+    double expected = 0.0;
+    for (std::size_t j = 0; j < c.size(); ++j) {
+      const double value = std::exp2(1.25e6 - 2.0 + q[j] - 1.25 * c[j]);
+      CHECK(std::abs(static_cast<double>(e[j]) - value) <= 2e-7 * value);
+      expected += value;
+    }
+    CHECK(std::abs(sum - expected) <= 2e-7 * expected);
+  }
+  // Out of range, whichever lane: the nearer end, never a wrapped exponent.
+  const std::vector<double> zero(40), far(40, 1e12);
+  std::vector<float> e(40);
+  exp2_tile(far.data(), zero.data(), 0.0, 1.0, e.data(), 40);
+  for (const float value : e) CHECK(value == std::exp2(-125.0F));
+  exp2_tile(far.data(), zero.data(), 0.0, -1.0, e.data(), 40);
+  for (const float value : e) CHECK(value == std::exp2(125.0F));
+}
+
 TEST_CASE("packs are the same numbers") {
   constexpr int width = taut::linalg::k_pack, last = 2 * width - 1;
   taut::linalg::Pack x[2], y[2];

@@ -12,6 +12,7 @@
 #endif
 
 #include "taut/core/parallel.hpp"
+#include "taut/linalg/exp2.hpp"
 
 namespace taut::ot {
 namespace {
@@ -23,21 +24,25 @@ constexpr Index k_column_block = 16;  // columns of one block of work
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
+/// Place of the lowest bit that is set; mask != 0.
+inline Index lowest_bit(unsigned mask) {
+#if defined(__GNUC__)
+  return __builtin_ctz(mask);
+#else
+  Index place = 0;
+  for (; (mask & 1U) == 0; mask >>= 1U) ++place;
+  return place;
+#endif
+}
+
 #if defined(__AVX2__) && defined(__FMA__)
 inline __m256d load4(const double* x) { return _mm256_loadu_pd(x); }
 inline __m256d load4(const float* x) { return _mm256_cvtps_pd(_mm_loadu_ps(x)); }
 
-/// Which of the 32 scores alpha - c are at least `threshold`, a bit each. Most often none: that is
-/// found out first, with half the instructions.
+/// Which of the 32 scores alpha - c are at least `threshold`, a bit each.
 template <class T>
 inline unsigned reaching(const double* alpha, const T* c, double threshold) {
   const __m256d low = _mm256_set1_pd(threshold);
-  __m256d hit = _mm256_setzero_pd();
-  for (int g = 0; g < 32; g += 4) {
-    const __m256d s = _mm256_sub_pd(_mm256_loadu_pd(alpha + g), load4(c + g));
-    hit = _mm256_or_pd(hit, _mm256_cmp_pd(s, low, _CMP_GE_OQ));
-  }
-  if (_mm256_movemask_pd(hit) == 0) return 0;
   unsigned mask = 0;
   for (int g = 0; g < 32; g += 4) {
     const __m256d s = _mm256_sub_pd(_mm256_loadu_pd(alpha + g), load4(c + g));
@@ -47,15 +52,34 @@ inline unsigned reaching(const double* alpha, const T* c, double threshold) {
   return mask;
 }
 
+/// peak[l] = the best of the 32 scores alpha - c in places l, l + 4, l + 8, ...
 template <class T>
-inline double best_of(const double* alpha, const T* c) {
-  __m256d best = _mm256_set1_pd(-k_inf);
-  for (int g = 0; g < 32; g += 4) {
-    best = _mm256_max_pd(best, _mm256_sub_pd(_mm256_loadu_pd(alpha + g), load4(c + g)));
+inline void peaks_of(const double* alpha, const T* c, double* peak) {
+  __m256d even = _mm256_sub_pd(_mm256_loadu_pd(alpha), load4(c));
+  __m256d odd = _mm256_sub_pd(_mm256_loadu_pd(alpha + 4), load4(c + 4));
+  for (int g = 8; g < 32; g += 8) {
+    even = _mm256_max_pd(even, _mm256_sub_pd(_mm256_loadu_pd(alpha + g), load4(c + g)));
+    odd = _mm256_max_pd(odd, _mm256_sub_pd(_mm256_loadu_pd(alpha + g + 4), load4(c + g + 4)));
   }
-  double lanes[4];
-  _mm256_storeu_pd(lanes, best);
-  return std::max(std::max(lanes[0], lanes[1]), std::max(lanes[2], lanes[3]));
+  _mm256_storeu_pd(peak, _mm256_max_pd(even, odd));
+}
+
+/// Sum of (s - top) over the s > tau, and how many they are; size is a multiple of four.
+inline void sum_above(const double* s, Index size, double top, double tau, double& sum,
+                      double& count) {
+  const __m256d shift = _mm256_set1_pd(top), low = _mm256_set1_pd(tau), one = _mm256_set1_pd(1.0);
+  __m256d total = _mm256_setzero_pd(), number = _mm256_setzero_pd();
+  for (Index i = 0; i < size; i += 4) {
+    const __m256d x = _mm256_sub_pd(_mm256_loadu_pd(s + i), shift);
+    const __m256d in = _mm256_cmp_pd(x, low, _CMP_GT_OQ);
+    total = _mm256_add_pd(total, _mm256_and_pd(in, x));
+    number = _mm256_add_pd(number, _mm256_and_pd(in, one));
+  }
+  double lanes[8];
+  _mm256_storeu_pd(lanes, total);
+  _mm256_storeu_pd(lanes + 4, number);
+  sum = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+  count = (lanes[4] + lanes[5]) + (lanes[6] + lanes[7]);
 }
 #else
 template <class T>
@@ -69,10 +93,23 @@ inline unsigned reaching(const double* alpha, const T* c, double threshold) {
 }
 
 template <class T>
-inline double best_of(const double* alpha, const T* c) {
-  double best = -k_inf;
-  for (int g = 0; g < 32; ++g) best = std::max(best, alpha[g] - static_cast<double>(c[g]));
-  return best;
+inline void peaks_of(const double* alpha, const T* c, double* peak) {
+  for (int l = 0; l < 4; ++l) peak[l] = -k_inf;
+  for (int g = 0; g < 32; g += 4) {
+    for (int l = 0; l < 4; ++l) {
+      peak[l] = std::max(peak[l], alpha[g + l] - static_cast<double>(c[g + l]));
+    }
+  }
+}
+
+inline void sum_above(const double* s, Index size, double top, double tau, double& sum,
+                      double& count) {
+  sum = count = 0.0;
+  for (Index i = 0; i < size; ++i) {
+    const double x = s[i] - top;
+    sum += x > tau ? x : 0.0;
+    count += x > tau ? 1.0 : 0.0;
+  }
 }
 #endif
 
@@ -87,40 +124,63 @@ class DenseScores final : public Scores {
   void prepare(const double*) override {}
   double work_per_column() const override { return static_cast<double>(cost_.cols()); }
 
-  void collect(Index j, const double* alpha, double threshold, double reach,
+  void collect(Index j, const double* alpha, double threshold, double reach, Index k,
                std::vector<Candidate>& out) const override {
-    const Index n = cost_.cols();
+    // The only read of the column from memory: the best scores of each box, four rows that differ.
+    const Index n = cost_.cols(), boxes = (n + k_box - 1) / k_box, whole = n / k_box;
     const T* c = cost_.tile(j, 0, n, nullptr);
-    if (threshold == -k_inf) {
-      double best = -k_inf;
-      Index i = 0;
-      for (; i + k_box <= n; i += k_box) best = std::max(best, best_of(alpha + i, c + i));
-      for (; i < n; ++i) best = std::max(best, alpha[i] - static_cast<double>(c[i]));
-      threshold = best - reach;
+    thread_local std::vector<double> peak;
+    peak.assign(at(4 * boxes), -k_inf);
+    for (Index box = 0; box < whole; ++box) {
+      for (Index i = 0; i < k_box; i += 64 / static_cast<Index>(sizeof(T))) {
+        linalg::detail::prefetch_ahead(c + box * k_box + i);
+      }
+      peaks_of(alpha + box * k_box, c + box * k_box, peak.data() + 4 * box);
     }
-    Index i = 0;
-    for (; i + k_box <= n; i += k_box) {
-      const unsigned mask = reaching(alpha + i, c + i, threshold);
-      if (mask == 0) continue;
-      Index r = i;
-      for (unsigned left = mask; left != 0; left >>= 1U, ++r) {
-        for (; (left & 0xFU) == 0; left >>= 4U) r += 4;
-        if ((left & 1U) != 0) append(r, r + 1, alpha, c, reach, threshold, out);
+    for (Index i = whole * k_box; i < n; ++i) {
+      double& best = peak[at(4 * whole + i % 4)];
+      best = std::max(best, alpha[i] - static_cast<double>(c[i]));
+    }
+    if (reach < k_inf) threshold = std::max(threshold, bound(peak, reach, k));
+    for (Index box = 0; box < whole; ++box) {
+      const double* p = peak.data() + 4 * box;
+      if (std::max(std::max(p[0], p[1]), std::max(p[2], p[3])) < threshold) continue;
+      const Index first = box * k_box;
+      for (unsigned left = reaching(alpha + first, c + first, threshold); left != 0;
+           left &= left - 1) {
+        const Index i = first + lowest_bit(left);
+        out.push_back({alpha[i] - static_cast<double>(c[i]), i});
       }
     }
-    append(i, n, alpha, c, reach, threshold, out);
+    for (Index i = whole * k_box; i < n; ++i) {
+      const double s = alpha[i] - static_cast<double>(c[i]);
+      if (s >= threshold) out.push_back({s, i});
+    }
   }
 
  private:
-  /// A better score than any before raises the threshold: tau >= best - reach.
-  static void append(Index begin, Index end, const double* alpha, const T* c, double reach,
-                     double& threshold, std::vector<Candidate>& out) {
-    for (Index i = begin; i < end; ++i) {
-      const double s = alpha[i] - static_cast<double>(c[i]);
-      if (s < threshold) continue;
-      out.push_back({s, i});
-      threshold = std::max(threshold, s - reach);
+  /// The threshold of the peaks alone: they are scores of some of the rows, so tau is not below.
+  static double bound(const std::vector<double>& peak, double reach, Index k) {
+    double top = -k_inf;
+    for (const double p : peak) top = std::max(top, p);
+    const double slack = 1e-14 * (std::abs(top) + reach);
+    // Michelot's iteration, from a threshold that is certainly low enough.
+    double tau = -reach, sum = 0.0, count = 0.0, before = -1.0;
+    while (true) {
+      sum_above(peak.data(), static_cast<Index>(peak.size()), top, tau, sum, count);
+      if (count == before || count == 0.0) break;
+      before = count;
+      tau = std::max(tau, (sum - reach) / count);
     }
+    if (count <= static_cast<double>(k)) return top + tau - slack;
+    // More than k of them share the mass: only the k best may.
+    thread_local std::vector<Candidate> best;
+    best.clear();
+    for (const double p : peak) {
+      if (p > top - reach) best.push_back({p, 0});
+    }
+    keep_top(best, k);
+    return best.empty() ? top - reach - slack : simplex_threshold(best, reach) - slack;
   }
 
   DenseCost<T> cost_;
@@ -283,7 +343,7 @@ class CloudScores final : public Scores {
     slack_ = 1e-14 * (scale_ + boxes_.magnitude() + nests_.magnitude());
   }
 
-  void collect(Index j, const double*, double threshold, double reach,
+  void collect(Index j, const double*, double threshold, double reach, Index,
                std::vector<Candidate>& out) const override {
     const T* y = y_ + j * d_;
     thread_local std::vector<double> bound;
@@ -426,7 +486,7 @@ void SemiDual::column(Index j, const double* alpha, const double* beta, const Se
       candidates.clear();
     }
   }
-  scores_.collect(j, alpha, threshold, reach, candidates);
+  scores_.collect(j, alpha, threshold, reach, k_, candidates);
   double left_out = -k_inf;
   if (static_cast<Index>(candidates.size()) > k_) left_out = keep_top(candidates, k_);
   tau = beta != nullptr ? -beta[j] : simplex_threshold(candidates, reach);
@@ -499,7 +559,7 @@ void SemiDual::proximal_column(Index j, const double* alpha, const SemiDualPoint
   for (int round = 0;; ++round) {
     const double threshold = round < 2 ? level - 1e-14 * largest : -k_inf;
     rest.clear();
-    scores_.collect(j, alpha, threshold, k_inf, rest);
+    scores_.collect(j, alpha, threshold, k_inf, k_, rest);
     candidates.clear();
     add_centre();
     for (const Candidate& c : rest) {

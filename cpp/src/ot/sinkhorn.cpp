@@ -20,13 +20,24 @@ constexpr double k_ln2 = 0.693147180559945309417;
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
+inline void prefetch(const void* address) {
+#if defined(__GNUC__)
+  __builtin_prefetch(address, 0, 2);
+#else
+  static_cast<void>(address);
+#endif
+}
+
+inline double exp2_of(double x) { return Exp2<double>::eval(x); }
+inline double log2_of(double x) { return linalg::fast_log(x) * k_log2e; }
+
 /// Rows are dealt to a fixed number of lanes, each with column sums of its own, so that results do
 /// not depend on the number of threads. A sweep runs in slices, between which the caller is heard.
 class Lanes {
  public:
   Lanes(Index rows, Index cols, int n_threads)
       : rows_(rows), n_threads_(n_threads), count_(std::clamp<Index>(rows / 16, 1, 16)) {
-    per_lane_ = (rows + count_ - 1) / count_;
+    per_lane_ = ((rows + count_ - 1) / count_ + 3) / 4 * 4;
     // About 0.05 s of exponentials for all lanes together.
     const Index entries = Index{16000000} * n_threads;
     slice_ = std::max<Index>(4, entries / std::max<Index>(cols * count_, 1) / 4 * 4);
@@ -54,10 +65,11 @@ class Lanes {
   Index per_lane_ = 1, slice_ = 4;
 };
 
-template <class Cost>
+/// e_j = 2^(p + q_j - kappa C_ij) of row i; returns the sum. S may be shorter than the costs: then
+/// the exponents are still those of the costs, and only the exponentials are rounded.
+template <class Cost, class S>
 double exp_row(const Cost& cost, Index i, const typename Cost::Scalar* q, typename Cost::Scalar p,
-               typename Cost::Scalar kappa, typename Cost::Scalar* e,
-               typename Cost::Scalar* buffer) {
+               typename Cost::Scalar kappa, S* e, typename Cost::Scalar* buffer) {
   double sum = 0.0;
   const Index m = cost.cols();
   for (Index j = 0; j < m; j += k_tile) {
@@ -67,45 +79,60 @@ double exp_row(const Cost& cost, Index i, const typename Cost::Scalar* q, typena
   return sum;
 }
 
-/// acc += sum_r w_r e_r over `Count` rows `ld` apart.
-template <int Count, class S, class V>
-void add_rows(const S* __restrict e, Index ld, const V* w, V* __restrict acc, Index n) {
+/// acc += sum_r w_r e_r over `Count` rows `ld` apart. Products have the precision of e, sums over
+/// more rows than that are double.
+template <int Count, class S>
+void add_rows(const S* __restrict e, Index ld, const double* w, double* __restrict acc, Index n) {
   static_assert(Count == 1 || Count == 4);
   const S* e1 = Count > 1 ? e + ld : e;
   const S* e2 = Count > 1 ? e + 2 * ld : e;
   const S* e3 = Count > 1 ? e + 3 * ld : e;
-  const V w0 = w[0], w1 = w[Count > 1 ? 1 : 0], w2 = w[Count > 1 ? 2 : 0];
-  const V w3 = w[Count > 1 ? 3 : 0];
+  const S w0 = static_cast<S>(w[0]), w1 = static_cast<S>(w[Count > 1 ? 1 : 0]);
+  const S w2 = static_cast<S>(w[Count > 1 ? 2 : 0]), w3 = static_cast<S>(w[Count > 1 ? 3 : 0]);
 #pragma omp simd
   for (Index j = 0; j < n; ++j) {
-    V sum = w0 * static_cast<V>(e[j]);
+    S sum = w0 * e[j];
     if constexpr (Count > 1) {
-      sum += w1 * static_cast<V>(e1[j]);
-      sum += w2 * static_cast<V>(e2[j]) + w3 * static_cast<V>(e3[j]);
+      sum += w1 * e1[j];
+      sum += w2 * e2[j] + w3 * e3[j];
     }
-    acc[j] += sum;
+    acc[j] += static_cast<double>(sum);
   }
 }
 
-/// out_r = e_r'v over `Count` rows `ld` apart; partial sums of a tile are collected in double.
-template <int Count, class S, class V>
-void dot_rows(const S* __restrict e, Index ld, const V* __restrict v, Index n, double* out) {
+/// The same while the rows after these come into the second-level cache: the sums need no memory,
+/// and the next dot products would have to wait for it.
+template <class S>
+void add_rows_ahead(const S* e, Index ld, const double* w, double* acc, Index n, const S* next) {
+  constexpr Index k_chunk = 128, k_line = 64 / static_cast<Index>(sizeof(S));
+  for (Index start = 0; start < n; start += k_chunk) {
+    const Index count = std::min(k_chunk, n - start);
+    for (Index r = 0; r < 4; ++r) {
+      for (Index j = 0; j < count; j += k_line) prefetch(next + r * ld + start + j);
+    }
+    add_rows<4>(e + start, ld, w, acc + start, count);
+  }
+}
+
+/// out_r = e_r'v over `Count` rows `ld` apart; the partial sums of a stretch are added in double.
+template <int Count, class S>
+void dot_rows(const S* __restrict e, Index ld, const S* __restrict v, Index n, double* out) {
   static_assert(Count == 1 || Count == 4);
+  constexpr Index k_stretch = 512;
   for (int r = 0; r < Count; ++r) out[r] = 0.0;
-  for (Index start = 0; start < n; start += k_tile) {
-    const Index end = std::min(start + k_tile, n);
-    const S* e0 = e;
-    const S* e1 = Count > 1 ? e + ld : e;
-    const S* e2 = Count > 1 ? e + 2 * ld : e;
-    const S* e3 = Count > 1 ? e + 3 * ld : e;
-    V s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+  const S* e1 = Count > 1 ? e + ld : e;
+  const S* e2 = Count > 1 ? e + 2 * ld : e;
+  const S* e3 = Count > 1 ? e + 3 * ld : e;
+  for (Index start = 0; start < n; start += k_stretch) {
+    const Index end = std::min(start + k_stretch, n);
+    S s0 = 0, s1 = 0, s2 = 0, s3 = 0;
 #pragma omp simd reduction(+ : s0, s1, s2, s3)
     for (Index j = start; j < end; ++j) {
-      s0 += static_cast<V>(e0[j]) * v[j];
+      s0 += e[j] * v[j];
       if constexpr (Count > 1) {
-        s1 += static_cast<V>(e1[j]) * v[j];
-        s2 += static_cast<V>(e2[j]) * v[j];
-        s3 += static_cast<V>(e3[j]) * v[j];
+        s1 += e1[j] * v[j];
+        s2 += e2[j] * v[j];
+        s3 += e3[j] * v[j];
       }
     }
     out[0] += static_cast<double>(s0);
@@ -119,7 +146,8 @@ void dot_rows(const S* __restrict e, Index ld, const V* __restrict v, Index n, d
 
 /// Potentials divided by eps and in units of log2: p = f log2(e) / eps, q likewise.
 ///
-/// S: type in which the kernel is stored.
+/// S: type of the entries of the plan, in the stored kernel and of the rows in cache, and of the
+/// products with them. Potentials and sums are double whatever it is.
 template <class Cost, class S>
 class Solver {
  public:
@@ -149,7 +177,8 @@ class Solver {
         acc_(at(lanes_.count() * m_)),
         lane_error_(at(lanes_.count())),
         lane_safe_(at(lanes_.count())),
-        scratch_(at(lanes_.count() * (4 * m_ + k_tile))) {
+        scratch_(at(lanes_.count() * 4 * m_)),
+        tiles_(at(lanes_.count() * k_tile)) {
     for (Index i = 0; i < n_; ++i) {
       p_[at(i)] = f[i] * kappa_;
       log_a_[at(i)] = std::log2(a[i]);
@@ -163,7 +192,8 @@ class Solver {
 
   SinkhornReport run() {
     SinkhornReport report;
-    const bool stored = options_.form != SinkhornForm::log;
+    const bool stored =
+        options_.form == SinkhornForm::kernel || options_.form == SinkhornForm::kernel_compact;
     bool plain_before = false;  // the previous sweep had no over-relaxation and was normal
     bool fresh = true;          // nothing is known of the range of the exponents yet
     while (report.n_iter < options_.max_iter) {
@@ -214,8 +244,8 @@ class Solver {
   }
 
  private:
-  T* row_scratch(Index lane) { return scratch_.data() + lane * (4 * m_ + k_tile); }
-  T* tile_scratch(Index lane) { return row_scratch(lane) + 4 * m_; }
+  S* row_scratch(Index lane) { return scratch_.data() + lane * 4 * m_; }
+  T* tile_scratch(Index lane) { return tiles_.data() + lane * k_tile; }
   double* acc(Index lane) { return acc_.data() + lane * m_; }
 
   /// Sets p_new of row i from its sum (of exponentials with the current p); returns the factor
@@ -225,11 +255,11 @@ class Solver {
     constexpr double k_floor = sizeof(T) == 4 || sizeof(S) == 4 ? 1e-30 : 1e-250;
     if (!(sum > k_floor && sum < 1.0 / k_floor)) return false;
     const double p = p_[at(i)];
-    const double plain = damp_a_ * (p - std::log2(sum));
-    error += a_[i] * std::abs(1.0 - std::exp2(std::min(p - plain, 500.0)));
+    const double plain = damp_a_ * (p - log2_of(sum));
+    error += a_[i] * std::abs(1.0 - exp2_of(std::min(p - plain, 500.0)));
     const double next = p + omega_ * (plain - p);
     p_new_[at(i)] = next;
-    factor = a_[i] * std::exp2(next - p);
+    factor = a_[i] * exp2_of(next - p);
     return true;
   }
 
@@ -238,16 +268,19 @@ class Solver {
   bool update_columns(Scale scale) {
     std::vector<char> fine(at((m_ + k_tile - 1) / k_tile), 1);
     parallel_blocks(m_, k_tile, options_.n_threads, [&](Index begin, Index end) {
-      for (Index j = begin; j < end; ++j) {
-        double sum = 0.0;
-        for (Index lane = 0; lane < lanes_.count(); ++lane) sum += acc(lane)[j];
-        sum *= scale(j);
-        if (!(sum > 1e-290 && sum < 1e290)) {
-          fine[at(begin / k_tile)] = 0;
-          return;
-        }
-        shifted_q_[at(j)] = std::log2(sum);
+      double* sum = shifted_q_.data();
+      std::copy(acc(0) + begin, acc(0) + end, sum + begin);
+      for (Index lane = 1; lane < lanes_.count(); ++lane) {
+        const double* part = acc(lane);
+        for (Index j = begin; j < end; ++j) sum[j] += part[j];
       }
+      int in_range = 1;
+      for (Index j = begin; j < end; ++j) {
+        sum[j] *= scale(j);
+        in_range &= static_cast<int>(sum[j] > 1e-290) & static_cast<int>(sum[j] < 1e290);
+      }
+      fine[at(begin / k_tile)] = static_cast<char>(in_range);
+      for (Index j = begin; j < end; ++j) sum[j] = log2_of(sum[j]);
     });
     if (std::find(fine.begin(), fine.end(), 0) != fine.end()) return false;
     for (Index j = 0; j < m_; ++j) {
@@ -289,7 +322,8 @@ class Solver {
   }
 
   void begin_sweep() {
-    std::fill(acc_.begin(), acc_.end(), 0.0);
+    parallel_for(lanes_.count(), threads_for(static_cast<double>(acc_.size()), options_.n_threads),
+                 [&](Index lane) { std::fill(acc(lane), acc(lane) + m_, 0.0); });
     std::fill(lane_error_.begin(), lane_error_.end(), 0.0);
     std::fill(lane_safe_.begin(), lane_safe_.end(), char{1});
   }
@@ -306,10 +340,10 @@ class Solver {
     for (Index j = 0; j < m_; ++j) q[at(j)] = static_cast<T>(q_[at(j)] + log_b_[at(j)]);
     const T kappa = static_cast<T>(kappa_);
     lanes_.run(monitor_, progress_, [&](Index lane, Index begin, Index end) {
-      T* rows = row_scratch(lane);
+      S* rows = row_scratch(lane);
       T* buffer = tile_scratch(lane);
       // Long rows one by one: four of them would fall out of the second-level cache.
-      const Index group = m_ * static_cast<Index>(sizeof(T)) > 65536 ? 1 : 4;
+      const Index group = m_ * static_cast<Index>(sizeof(S)) > 65536 ? 1 : 4;
       for (Index i = begin; i < end && lane_safe_[at(lane)]; i += group) {
         const Index count = std::min(group, end - i);
         double factor[4] = {};
@@ -335,9 +369,10 @@ class Solver {
   bool kernel_sweep(double& error) {
     if (!absorbed_) absorb();
     begin_sweep();
-    std::vector<V>& v = typed_v_;
+    std::vector<S>& v = typed_v_;
     v.resize(at(m_));
-    for (Index j = 0; j < m_; ++j) v[at(j)] = static_cast<V>(std::exp2(q_[at(j)] - q0_[at(j)]));
+    for (Index j = 0; j < m_; ++j) v[at(j)] = static_cast<S>(exp2_of(q_[at(j)] - q0_[at(j)]));
+    const bool ahead = 8 * m_ * static_cast<Index>(sizeof(S)) <= 524288;
     lanes_.run(monitor_, progress_, [&](Index lane, Index begin, Index end) {
       for (Index i = begin; i < end && lane_safe_[at(lane)]; i += 4) {
         const Index count = std::min<Index>(4, end - i);
@@ -349,13 +384,15 @@ class Solver {
           for (Index r = 0; r < count; ++r) dot_rows<1>(rows + r * m_, m_, v.data(), m_, sum + r);
         }
         for (Index r = 0; r < count; ++r) {
-          const double u = std::exp2(p_[at(i + r)] - p0_[at(i + r)]);
+          const double u = exp2_of(p_[at(i + r)] - p0_[at(i + r)]);
           if (!update_row(i + r, u * sum[r], factor[r], lane_error_[at(lane)])) {
             lane_safe_[at(lane)] = 0;
           }
           factor[r] *= u;
         }
-        if (count == 4) {
+        if (ahead && i + 8 <= end) {
+          add_rows_ahead(rows, m_, factor, acc(lane), m_, rows + 4 * m_);
+        } else if (count == 4) {
           add_rows<4>(rows, m_, factor, acc(lane), m_);
         } else {
           for (Index r = 0; r < count; ++r)
@@ -414,7 +451,7 @@ class Solver {
     std::vector<double> top(at(lanes_.count() * m_), -std::numeric_limits<double>::infinity());
     lanes_.run(monitor_, progress_, [&](Index lane, Index begin, Index end) {
       T* buffer = tile_scratch(lane);
-      T* e = row_scratch(lane);
+      S* e = row_scratch(lane);
       double* peak = top.data() + lane * m_;
       for (Index i = begin; i < end; ++i) {
         T best = -std::numeric_limits<T>::infinity();
@@ -513,7 +550,6 @@ class Solver {
     }
   }
 
-  using V = double;  // arithmetic of the stored kernel
   static constexpr double k_tiny = sizeof(S) == 4 ? 1.2e-38 : 1e-290;
 
   const Cost& cost_;
@@ -528,8 +564,9 @@ class Solver {
   double kappa_, damp_a_, damp_b_;
   std::vector<double> p_, q_, p_new_, log_a_, log_b_, shifted_q_, acc_, lane_error_;
   std::vector<char> lane_safe_;
-  std::vector<T> scratch_, typed_q_;
-  std::vector<V> typed_v_;
+  std::vector<S> scratch_;
+  std::vector<T> tiles_, typed_q_;
+  std::vector<S> typed_v_;
   std::vector<S> kernel_;
   std::vector<double> p0_, q0_;
   Progress progress_;
@@ -577,7 +614,7 @@ template <class Cost>
 SinkhornReport sinkhorn(const Cost& cost, const double* a, const double* b,
                         const SinkhornOptions& options, double* f, double* g, Monitor& monitor) {
   using T = typename Cost::Scalar;
-  if (options.form == SinkhornForm::kernel_compact) {
+  if (options.form == SinkhornForm::kernel_compact || options.form == SinkhornForm::log_compact) {
     return Solver<Cost, float>(cost, a, b, options, f, g, monitor).run();
   }
   return Solver<Cost, T>(cost, a, b, options, f, g, monitor).run();

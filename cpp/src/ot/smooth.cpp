@@ -194,8 +194,9 @@ bool newton(SemiDual& problem, double target, Index budget, SmoothReport& report
     }
     // The step of such a row is a / damp: as far as the nearest column, and then about its own mass,
     // if few rows are to be looked at; else the average curvature, twice as far each time.
-    const bool few =
-        static_cast<Index>(outside.size()) <= std::max<Index>(8, problem.sources() / 16);
+    const auto number = static_cast<Index>(outside.size());
+    const bool few = number <= std::max<Index>(8, problem.sources() / 16) ||
+                     number * problem.targets() <= 20000000;
     if (few) distances_to_columns(problem, alpha, point, outside, distance);
     for (std::size_t r = 0; r < outside.size(); ++r) {
       const std::size_t i = at(outside[r]);

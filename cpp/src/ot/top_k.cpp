@@ -25,20 +25,28 @@ double simplex_threshold(const std::vector<Candidate>& candidates, double mass) 
   // Scores relative to the best one: sums of large potentials would cancel.
   double top = candidates.front().score;
   for (const Candidate& c : candidates) top = std::max(top, c.score);
-  constexpr std::size_t k_few = 48;
+  constexpr std::size_t k_few = 256;
   if (candidates.size() <= k_few) {
-    double sorted[k_few];
-    const std::size_t count = candidates.size();
-    for (std::size_t i = 0; i < count; ++i) sorted[i] = candidates[i].score - top;
-    std::sort(sorted, sorted + count, std::greater<>());
-    double sum = 0.0, tau = -mass;
-    for (std::size_t i = 0; i < count; ++i) {
-      sum += sorted[i];
-      const double next = (sum - mass) / static_cast<double>(i + 1);
-      if (sorted[i] <= next) break;
-      tau = next;
+    // Scores side by side, filled up to whole vectors with some that never take part.
+    double s[k_few + 4];
+    std::size_t size = 0;
+    for (const Candidate& c : candidates) s[size++] = c.score - top;
+    while (size % 4 != 0) s[size++] = -std::numeric_limits<double>::infinity();
+    double tau = -mass, before = -1.0;
+    while (true) {
+      double sum[4] = {}, count[4] = {};
+      for (std::size_t i = 0; i < size; i += 4) {
+        for (std::size_t l = 0; l < 4; ++l) {
+          sum[l] += s[i + l] > tau ? s[i + l] : 0.0;
+          count[l] += s[i + l] > tau ? 1.0 : 0.0;
+        }
+      }
+      const double active = (count[0] + count[1]) + (count[2] + count[3]);
+      if (active == before || active == 0.0) return tau + top;
+      before = active;
+      // It never falls, but for rounding, which must not make it go round in circles.
+      tau = std::max(tau, ((sum[0] + sum[1]) + (sum[2] + sum[3]) - mass) / active);
     }
-    return tau + top;
   }
   // Michelot: the threshold of a set that holds all active rows rises to that of the active ones.
   double tau = -std::numeric_limits<double>::infinity();
@@ -54,7 +62,7 @@ double simplex_threshold(const std::vector<Candidate>& candidates, double mass) 
     }
     if (count == before) break;
     before = count;
-    tau = (sum - mass) / static_cast<double>(count);
+    tau = std::max(tau, (sum - mass) / static_cast<double>(count));
   }
   return tau + top;
 }

@@ -26,7 +26,8 @@ from taut.ot._result import OTResult, centred
 __all__ = ["sinkhorn", "sinkhorn_divergence"]
 
 Float64 = NDArray[np.float64]
-_COMPACT_TOL = 1e-7  # below, the stored kernel needs double precision
+_COMPACT_TOL = 1e-7  # below, the entries of the plan need double precision
+_EXACT = {"compact": "kernel", "log_compact": "log"}  # forms of which the plan is rounded
 _CLOUD_KERNEL = 2**28  # bytes of a kernel that "auto" stores for a cloud
 
 
@@ -63,9 +64,11 @@ def sinkhorn(
         Strength > 0, in units of C.
     method : {"auto", "kernel", "log"}, default="auto"
         "kernel" stores ``exp((f + g - C) / reg)`` around the current potentials and makes it anew
-        when they drift, so it is safe for every reg; it is read once an iteration (in float32, if
-        tol >= 1e-7). "log" reads C and takes one exponential an entry and iteration, and stores
-        nothing. "auto" is "kernel" for a matrix and for clouds whose kernel takes at most 256 MB.
+        when they drift, so it is safe for every reg; it is read once an iteration. "log" reads C,
+        takes one exponential an entry and iteration, and stores nothing. If tol >= 1e-7 both keep
+        entries in float32 and potentials, exponents and sums in float64; the error of the plan is
+        then measured in float64, and iterations go on so if it is above tol. "auto" is "kernel"
+        for a matrix and for clouds whose kernel takes at most 256 MB.
     reg_m : float, pair of floats or None, default=None
         Strength of the marginal terms, > 0, ``inf`` for an exact marginal. None is balanced.
     tol : float, default=1e-6
@@ -155,7 +158,7 @@ def sinkhorn(
         f, g, done = report["f"], report["g"], done + report["n_iter"]
         errors.append(report["errors"])
     settled, sums = False, None
-    for kernel in dict.fromkeys((form, "kernel" if form == "compact" else form)):
+    for kernel in dict.fromkeys((form, _EXACT.get(form, form))):
         if done >= sweeps:
             break
         report = _run(problem, eps, lam, kernel, accuracy, sweeps - done, over_relax, f, g, threads)
@@ -237,7 +240,7 @@ def _form(problem: Problem, method: str, tol: float) -> str:
         cloud = isinstance(problem.cost, PointCloud)
         method = "log" if cloud and 4 * n * m > _CLOUD_KERNEL else "kernel"
     if method == "log":
-        return "log"
+        return "log_compact" if tol >= _COMPACT_TOL and problem.dtype == np.float64 else "log"
     return "compact" if tol >= _COMPACT_TOL else "kernel"
 
 

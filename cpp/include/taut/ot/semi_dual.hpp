@@ -27,9 +27,10 @@ class Scores {
   virtual double cost(Index i, Index j) const = 0;
   /// Called once before the columns of a new alpha are asked for.
   virtual void prepare(const double* alpha) = 0;
-  /// Appends every row with a score of at least max(threshold, largest score - reach), and perhaps
-  /// some that have less. Called from several threads.
-  virtual void collect(Index j, const double* alpha, double threshold, double reach,
+  /// Appends every row with a score of at least max(threshold, tau), and perhaps some that have
+  /// less, where tau is that of the k best rows for the mass `reach` (infinity: no such bound).
+  /// Called from several threads.
+  virtual void collect(Index j, const double* alpha, double threshold, double reach, Index k,
                        std::vector<Candidate>& out) const = 0;
   /// About how many scores collect() computes.
   virtual double work_per_column() const = 0;

@@ -15,9 +15,10 @@
 namespace taut::ot {
 
 enum class SinkhornForm {
-  log,            ///< costs are read and one exponential an entry is taken in every sweep
-  kernel,         ///< exp((f + g - C) / eps) is stored, and absorbs the potentials when they drift
-  kernel_compact  ///< the same stored as float32 while all arithmetic stays double: half the bytes
+  log,             ///< costs are read and one exponential an entry is taken in every sweep
+  log_compact,     ///< the same with exponents in double and exponentials in float32
+  kernel,          ///< exp((f + g - C) / eps) is stored, and absorbs the potentials when they drift
+  kernel_compact,  ///< the same stored and multiplied in float32, summed in double
 };
 
 struct SinkhornOptions {

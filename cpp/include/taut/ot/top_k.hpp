@@ -20,7 +20,7 @@ struct Candidate {
 double keep_top(std::vector<Candidate>& candidates, Index k);
 
 /// The tau with sum_i max(s_i - tau, 0) = mass, mass > 0; candidates below tau may be missing.
-/// O(size log size) for few candidates, O(size) in practice for many.
+/// O(size) in practice.
 double simplex_threshold(const std::vector<Candidate>& candidates, double mass);
 
 /// min { sum_i t_i^2 / theta_i : 0 <= theta <= 1, sum theta <= k } of t >= 0: the square of the
