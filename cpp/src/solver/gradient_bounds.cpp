@@ -43,16 +43,20 @@ GradientBounds::GradientBounds(const Problem& problem)
   lists_.resize(at_((p + k_range - 1) / k_range));
   starts_.resize(lists_.size());
   const Index blocks = problem.blocks();
-  unit_threshold_.resize(at_(blocks));
-  const double scale = problem.penalty.threshold_scale();
-  for (Index b = 0; b < blocks; ++b) {
-    unit_threshold_[at_(b)] = scale > 0.0 ? problem.penalty.threshold(b) / scale : 0.0;
-  }
+  thresholds_changed();
   block_norm_.assign(at_(blocks), 0.0);
   for (Index j = 0; j < p; ++j) {
     block_norm_[at_(problem.penalty.blocks().of(j))] += problem.Z.norm(j) * problem.Z.norm(j);
   }
   for (double& x : block_norm_) x = std::sqrt(x);
+}
+
+void GradientBounds::thresholds_changed() {
+  unit_threshold_.resize(at_(problem_.blocks()));
+  const double scale = problem_.penalty.threshold_scale();
+  for (Index b = 0; b < problem_.blocks(); ++b) {
+    unit_threshold_[at_(b)] = scale > 0.0 ? problem_.penalty.threshold(b) / scale : 0.0;
+  }
 }
 
 void GradientBounds::seed(const Iterate& at, const double* grad) {

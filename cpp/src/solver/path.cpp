@@ -9,23 +9,14 @@
 #include <stdexcept>
 
 #include "taut/core/views.hpp"
-#include "taut/datafit/huber.hpp"
-#include "taut/datafit/sqrt_quadratic.hpp"
 #include "taut/design/dense.hpp"
 #include "taut/design/reordered.hpp"
 #include "taut/design/standardized.hpp"
 #include "taut/linalg/kernels.hpp"
-#include "taut/solver/automatic_quadratic.hpp"
-#include "taut/solver/first_order.hpp"
 #include "taut/solver/free_basis.hpp"
-#include "taut/solver/gradient_bounds.hpp"
-#include "taut/solver/gram_quadratic.hpp"
-#include "taut/solver/huber_gram.hpp"
-#include "taut/solver/inner_solver.hpp"
 #include "taut/solver/plain_least_squares.hpp"
 #include "taut/solver/problem.hpp"
-#include "taut/solver/prox_newton.hpp"
-#include "taut/solver/scaled_lasso.hpp"
+#include "taut/solver/working_set.hpp"
 
 namespace taut::solver {
 namespace {
@@ -35,22 +26,8 @@ constexpr double k_least_gain = 1e-5;
 constexpr double k_most_explained = 0.999;
 constexpr Index k_least_steps = 5;
 
-/// The working set grows by at most this many features at once, or by the size of the support.
-constexpr Index k_growth = 100;
-
-/// Inner problems are solved to this share of the gap that the whole problem may have.
-constexpr double k_inner_share = 0.7;
-
-/// Below this share of the unit of certificates (null loss, largest gradient) there is only rounding.
-constexpr double k_least_target = 1e-17;
-
 /// A gradient below this share of column times residual is rounding.
 constexpr double k_least_pull = 1e-12;
-
-/// A null model with unpenalised features is fitted to this share of the null loss.
-constexpr double k_null_accuracy = 1e-14;
-/// A strength at which no penalised coefficient of a block that is free in part enters a model.
-constexpr double k_all_out = 1e30;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
 
@@ -69,260 +46,6 @@ class PathMonitor final : public Monitor {
   Monitor& outer_;
   Progress last_;
 };
-
-/// One path over a prepared problem: who is in the working set, when an alpha is done.
-class Driver {
- public:
-  Driver(const Problem& problem, penalty::Penalty& penalty, const PathOptions& options,
-         InnerSolver& inner, double null_loss, Monitor& monitor)
-      : problem_(problem),
-        penalty_(penalty),
-        options_(options),
-        inner_(inner),
-        monitor_(monitor),
-        blocks_(penalty.blocks()),
-        unit_(null_loss),
-        bounds_(problem),
-        in_set_(at_(problem.cols()), 0) {
-    for_each_block(problem, nullptr, problem.cols(), [&](Index b, Index first, Index) {
-      const Index end = first + blocks_.size(b);
-      bool never = true;
-      for (Index j = first; j < end; ++j) never = never && problem.Z.norm(j) == 0.0;
-      if (never || penalty.is_excluded(b))
-        std::fill(&in_set_[at_(first)], &in_set_[0] + end, k_never);
-    });
-  }
-
-  /// Features without penalty are in every model; fits the null model and seeds the bounds from its
-  /// gradients (p x K), which are also left in `grad`.
-  void start(Iterate& at, std::vector<double>& grad, bool grad_known) {
-    measure(grad);
-    bool split = false;
-    for (Index b = 0; b < problem_.blocks(); ++b) {
-      if (in_set_[at_(blocks_.begin(b))] || !penalty_.is_free(b)) continue;
-      split = split || penalty_.is_split(b);
-      join(b);
-    }
-    flush();
-    if (!set_.empty() || !grad_known) {
-      if (split) penalty_.set_alpha(k_all_out);
-      solve(at, k_null_accuracy * std::max(unit_, 1e-300));
-      gradients(problem_, at, nullptr, problem_.cols(), grad.data());
-      measure(grad);
-    }
-    bounds_.seed(at, grad.data());
-  }
-
-  void warm_start(const Iterate& at) {
-    for_each_block(problem_, nullptr, problem_.cols(), [&](Index b, Index first, Index) {
-      const double* u = &at.coef[at_(first * problem_.outputs())];
-      if (!in_set_[at_(first)] &&
-          std::any_of(u, u + penalty_.width(b), [](double x) { return x != 0.0; })) {
-        join(b);
-      }
-    });
-    flush();
-  }
-
-  struct Step {
-    Index iterations = 0;
-    double certificate = 0.0;  ///< duality gap, or subdifferential distance without a dual
-    double loss = 0.0;         ///< datafit alone
-    double objective = 0.0;    ///< with the penalty
-    bool converged = false;
-  };
-
-  Step run(Iterate& at, Progress progress) {
-    Step step;
-    const double goal = options_.tol * unit_;
-    double target = k_inner_share * goal;
-    admit_expected();
-    while (true) {
-      const InnerReport inner = solve(at, target);
-      step.iterations += inner.iterations;
-      progress.gap = step.certificate;
-      progress.n_active = active(at);
-      monitor_.poll(progress);
-      certify(at, inner, step);
-      step.converged = step.certificate <= goal;
-      if (step.converged || step.iterations >= options_.max_iter) return step;
-      if (!admit_violators(progress.n_active)) {
-        // Nobody is missing: the restricted problem itself must be solved more exactly. Below
-        // rounding of the objective that ends.
-        target *= 0.1;
-        if (target < k_least_target * unit_) return step;
-      }
-    }
-  }
-
-  Index active(const Iterate& at) const {
-    const Index K = problem_.outputs();
-    return std::count_if(set_.begin(), set_.end(), [&](Index j) {
-      const double* b = &at.coef[at_(j * K)];
-      return std::any_of(b, b + K, [](double x) { return x != 0.0; });
-    });
-  }
-
-  const std::vector<Index>& working_set() const { return set_; }
-  const GradientBounds& bounds() const { return bounds_; }
-  Index rounds() const { return rounds_; }
-
- private:
-  static constexpr char k_in = 1, k_never = 2;
-
-  /// Without a dual, certificates are gradients and the largest pull of the null model is their unit.
-  void measure(const std::vector<double>& grad) {
-    if (penalty_.has_dual()) return;
-    unit_ = 0.0;
-    for_each_block(problem_, nullptr, problem_.cols(), [&](Index b, Index first, Index) {
-      if (in_set_[at_(first)] == k_never) return;
-      unit_ = std::max(unit_, penalty_.pull(&grad[at_(first * problem_.outputs())], b));
-    });
-  }
-
-  void join(Index b) {
-    for (Index j = blocks_.begin(b); j < blocks_.begin(b) + blocks_.size(b); ++j) {
-      in_set_[at_(j)] = k_in;
-      set_.push_back(j);
-    }
-  }
-
-  void flush() {
-    inner_.add(set_.data() + handed_over_, static_cast<Index>(set_.size()) - handed_over_);
-    handed_over_ = static_cast<Index>(set_.size());
-  }
-
-  InnerReport solve(Iterate& at, double target) {
-    ++rounds_;
-    return inner_.solve(at, target, options_.max_iter, monitor_);
-  }
-
-  /// Features whose last known gradient lies beyond the new threshold: they will be violators.
-  void admit_expected() {
-    for (Index b : bounds_.beyond(in_set_)) join(b);
-    flush();
-  }
-
-  /// Certificate of the whole problem: the working set and every feature beyond its threshold. The
-  /// others are best at zero, where their conjugate vanishes.
-  void certify(const Iterate& at, const InnerReport& inner, Step& step) {
-    const Index K = problem_.outputs();
-    bounds_.update(at, in_set_);
-    listed_ = set_;
-    listed_.insert(listed_.end(), bounds_.violators().begin(), bounds_.violators().end());
-    listed_grad_.resize(listed_.size() * at_(K));
-    if (inner.grad) {
-      std::copy_n(inner.grad, set_.size() * at_(K), listed_grad_.data());
-    } else {
-      gradients(problem_, at, set_.data(), static_cast<Index>(set_.size()), listed_grad_.data());
-    }
-    std::copy(bounds_.violator_gradients().begin(), bounds_.violator_gradients().end(),
-              listed_grad_.begin() + static_cast<std::ptrdiff_t>(set_.size()) * K);
-    step.loss = inner.value ? *inner.value : problem_.datafit.value(at.eta.data());
-    step.objective =
-        step.loss + penalty_value(problem_, at, set_.data(), static_cast<Index>(set_.size()));
-    const Index count = static_cast<Index>(listed_.size());
-    step.certificate =
-        penalty_.has_dual()
-            ? duality_gap(problem_, at, listed_.data(), count, listed_grad_.data(), step.objective)
-            : subdiff_distance(problem_, at, listed_.data(), count, listed_grad_.data());
-  }
-
-  /// Adds the worst violators; false if there are none.
-  bool admit_violators(Index n_active) {
-    std::vector<std::pair<double, Index>> violators;
-    for_each_block(problem_, bounds_.violators().data(),
-                   static_cast<Index>(bounds_.violators().size()), [&](Index b, Index, Index c) {
-                     const Index first = c * problem_.outputs();
-                     const double pull =
-                         penalty_.pull(&bounds_.violator_gradients()[at_(first)], b);
-                     const double limit = penalty_.threshold(b);
-                     if (pull > limit) violators.emplace_back(-(pull - limit), b);
-                   });
-    if (violators.empty()) return false;
-    const Index most = static_cast<Index>(set_.size()) + std::max(k_growth, n_active);
-    std::sort(violators.begin(), violators.end());
-    for (const auto& v : violators) {
-      if (static_cast<Index>(set_.size()) >= most) break;
-      join(v.second);
-    }
-    flush();
-    return true;
-  }
-
-  const Problem& problem_;
-  penalty::Penalty& penalty_;
-  const PathOptions& options_;
-  InnerSolver& inner_;
-  Monitor& monitor_;
-  const penalty::Blocks& blocks_;
-  double unit_;  ///< of certificates: they end at tol times this
-  GradientBounds bounds_;
-  std::vector<char> in_set_;
-  std::vector<Index> set_, listed_;
-  std::vector<double> listed_grad_;
-  Index handed_over_ = 0;
-  Index rounds_ = 0;
-};
-
-/// The first-order method that a route names; false for the other routes.
-bool first_order(Route route, Method& method) {
-  if (route == Route::fista) method = Method::fista;
-  if (route == Route::accelerated_gradient) method = Method::accelerated_gradient;
-  if (route == Route::conjugate_gradient) method = Method::conjugate_gradient;
-  return route == Route::fista || route == Route::accelerated_gradient ||
-         route == Route::conjugate_gradient;
-}
-
-std::unique_ptr<InnerSolver> make_inner(const Problem& problem, penalty::Penalty& penalty,
-                                        const PathOptions& options) {
-  if (dynamic_cast<const datafit::SqrtQuadratic*>(&problem.datafit)) {
-    if (!penalty.has_dual()) {
-      throw std::invalid_argument(
-          "the root of the mean square goes with penalties that grow in proportion to alpha.");
-    }
-    return std::make_unique<ScaledLasso>(problem, penalty, [&](const Problem& least_squares) {
-      return make_inner(least_squares, penalty, options);
-    });
-  }
-  Method method;
-  if (first_order(options.route, method)) {
-    if (const char* why = FirstOrder::refusal(problem, method)) throw std::invalid_argument(why);
-    return std::make_unique<FirstOrder>(problem, method);
-  }
-  if (options.route != Route::naive && dynamic_cast<const datafit::Huber*>(&problem.datafit) &&
-      HuberGram::fits(problem)) {
-    return std::make_unique<AutomaticHuber>(problem);
-  }
-  if (!problem.datafit.is_quadratic()) {
-    return std::make_unique<ProxNewton>(problem, options.route == Route::naive);
-  }
-  if (options.route == Route::gram && GramQuadratic::fits(problem)) {
-    return std::make_unique<GramQuadratic>(problem);
-  }
-  if (options.route == Route::naive) return make_naive(problem);
-  return std::make_unique<AutomaticQuadratic>(problem);
-}
-
-/// Fits the intercept alone at zero coefficients.
-void fit_null_intercept(const Problem& problem, Iterate& at, const PathOptions& options,
-                        Monitor& monitor) {
-  if (!problem.fit_intercept) return;
-  double shift = 0.0;
-  if (problem.outputs() == 1 &&
-      problem.datafit.best_shift(at.eta.data(), at.residual.data(), shift)) {
-    at.intercept[0] = shift;
-    refresh(problem, at, nullptr, 0);
-  } else if (problem.datafit.is_quadratic()) {
-    for (Index k = 0; k < problem.outputs(); ++k) {
-      at.intercept[at_(k)] = linalg::dot(problem.datafit.weights(),
-                                         &at.residual[at_(k * problem.rows())], problem.rows());
-    }
-    refresh(problem, at, nullptr, 0);
-  } else {
-    ProxNewton(problem, options.route == Route::naive).solve(at, 0.0, options.max_iter, monitor);
-  }
-}
 
 /// Column of X that is feature j.
 Index column_of(const penalty::Blocks& blocks, Index j) {
@@ -490,7 +213,7 @@ PathReport fit_in_basis(const design::Design& given, const FreeBasis* basis,
 
   const auto inner = make_inner(solved, penalty, options);
   const double unit_loss = datafit.excess(report.null_loss);
-  Driver driver(solved, penalty, options, *inner, unit_loss, monitor);
+  WorkingSet driver(solved, penalty, options, *inner, unit_loss, monitor);
   driver.start(at, grad, true);
   report.alpha_max = entry_alpha(Z, solved, at, grad, 2.0 * shift);
   const std::vector<double> alphas =
@@ -508,12 +231,12 @@ PathReport fit_in_basis(const design::Design& given, const FreeBasis* basis,
     penalty.set_alpha(alphas[at_(step)]);
     const Progress progress{step, steps, alphas[at_(step)], 0.0, 0};
     monitor.poll(progress);
-    const Driver::Step done = driver.run(at, progress);
+    const WorkingSet::Step done = driver.run(at, progress);
 
     if (!out.zeroed) std::fill_n(out.coefs + step * K * p, K * p, 0.0);
     double* intercepts = out.intercepts + step * K;
     for (Index k = 0; k < K; ++k) intercepts[k] = at.intercept[at_(k)] + intercept_outside[at_(k)];
-    write(Z, penalty.blocks(), at, driver.working_set(), K,
+    write(Z, penalty.blocks(), at, driver.features(), K,
           options.fit_intercept && datafit.is_shift_invariant(), out.coefs + step * K * p,
           intercepts);
     for (Index k = 0; basis && k < K; ++k) {
@@ -554,7 +277,7 @@ PathReport fit_in_basis(const design::Design& given, const FreeBasis* basis,
   }
   report.full_passes = driver.bounds().full_passes();
   report.partial_passes = driver.bounds().partial_passes();
-  report.candidates = static_cast<Index>(driver.working_set().size());
+  report.candidates = static_cast<Index>(driver.features().size());
   report.rounds = driver.rounds();
   return report;
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <utility>
+#include <vector>
+
 #include "taut/penalty/penalty.hpp"
 
 namespace taut::penalty {
@@ -19,6 +22,11 @@ class ElasticNet final : public Penalty {
   ElasticNet(Index outputs, double l1_ratio, FeatureRules rules,
              std::vector<double> output_factor = {});
 
+  /// Other parameters than those of the constructor; who is excluded stays so.
+  void set_shape(double l1_ratio, std::vector<double> factor) {
+    l1_ratio_ = l1_ratio;
+    rules_.factor = std::move(factor);
+  }
   void set_scale(const std::vector<double>& scale) override;
   double value(const double* b, Index j) const override;
   void prox(double* b, double step, Index j) const override;

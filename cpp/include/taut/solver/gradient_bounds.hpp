@@ -25,6 +25,9 @@ class GradientBounds {
  public:
   explicit GradientBounds(const Problem& problem);
 
+  /// Says that the penalty's thresholds changed by more than its threshold_scale().
+  void thresholds_changed();
+
   /// Starts from gradients known for every feature at this residual (p x K, row j at j * K).
   void seed(const Iterate& at, const double* grad);
 
