@@ -17,6 +17,7 @@ void bind_graph(py::module_& m);
 void bind_linsolve(py::module_& m);
 void bind_decomposition(py::module_& m);
 void bind_bilevel(py::module_& m);
+void bind_bilevel_sparse(py::module_& m);
 
 // Kernels have no mutable globals, so the module asks for no GIL of its own. Untested on a
 // free-threaded interpreter.
@@ -36,4 +37,5 @@ PYBIND11_MODULE(TAUT_MODULE_NAME, m, py::mod_gil_not_used()) {
   bind_linsolve(m);
   bind_decomposition(m);
   bind_bilevel(m);
+  bind_bilevel_sparse(m);
 }

@@ -554,6 +554,37 @@ def decomposition_learn(
     callback: Callable[[ProgressInfo], object] | None = None,
 ) -> dict[str, Any]: ...
 
+# bilevel: sparse linear models
+def bilevel_sparse_make(
+    X: NDArray[Any] | _Csc,
+    y: NDArray[np.float64],
+    datafit: str,
+    *,
+    sample_weight: _Vector,
+    score_weight: NDArray[np.float64],
+    score_linear: _Vector = None,
+    offset: _Vector = None,
+    penalty_factor: _Vector = None,
+    lower: _Vector = None,
+    upper: _Vector = None,
+    fit_intercept: bool = True,
+    standardize: bool = False,
+    solver: str = "auto",
+    n_threads: int = 1,
+) -> Any: ...
+def bilevel_sparse_evaluate(
+    task: Any,
+    *,
+    alpha: float,
+    l1_ratio: float,
+    penalty_factor: _Vector = None,
+    tol: float = 1e-8,
+    max_iter: int = 1000,
+    prove: bool = False,
+    callback: Callable[[ProgressInfo], object] | None = None,
+) -> dict[str, Any]: ...
+def bilevel_sparse_coefficients(task: Any) -> tuple[NDArray[np.float64], float]: ...
+
 # bilevel
 def bilevel_evaluate(
     problem: tuple[Any, ...],

@@ -13,17 +13,20 @@ from taut.bilevel._check import ProblemReport, check_problem
 from taut.bilevel._hypergradient import Hypergradient, LowerSolverError, hypergradient
 from taut.bilevel._problem import CallableLower, CallableUpper, LowerProblem, UpperProblem
 from taut.bilevel._regression import RidgeLower
+from taut.bilevel._sparse import CriterionPoint, SparseCriterion
 from taut.bilevel._upper import HeldOutMSE
 
 __all__ = [
     "CallableLower",
     "CallableUpper",
+    "CriterionPoint",
     "HeldOutMSE",
     "Hypergradient",
     "LowerProblem",
     "LowerSolverError",
     "ProblemReport",
     "RidgeLower",
+    "SparseCriterion",
     "UpperProblem",
     "check_problem",
     "hypergradient",

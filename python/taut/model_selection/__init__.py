@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from taut.model_selection._rules import OneStandardError, one_standard_error
 
 if TYPE_CHECKING:
+    from taut.model_selection._bilevel_cv import BilevelCV
     from taut.model_selection._criteria import InformationCriterion, information_criterion
     from taut.model_selection._path_choice import PathCV, PathIC
     from taut.model_selection._refit import Refitted
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # These stand on taut.linear_model, which stands on the rules above: imported on first use.
 _LATER = {
+    "BilevelCV": "_bilevel_cv",
     "InformationCriterion": "_criteria",
     "PathCV": "_path_choice",
     "PathIC": "_path_choice",
@@ -25,6 +27,7 @@ _LATER = {
 }
 
 __all__ = [
+    "BilevelCV",
     "InformationCriterion",
     "OneStandardError",
     "PathCV",
