@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <cmath>
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -9,9 +9,12 @@
 
 #include "array.hpp"
 #include "monitor.hpp"
+#include "taut/bilevel/fields_of_experts.hpp"
 #include "taut/bilevel/lower.hpp"
+#include "taut/bilevel/multinomial.hpp"
 #include "taut/bilevel/ridge.hpp"
 #include "taut/bilevel/solve.hpp"
+#include "taut/bilevel/total_variation.hpp"
 
 namespace taut::bindings {
 namespace {
@@ -83,27 +86,76 @@ void require_items(const py::tuple& parts, std::size_t size, const std::string& 
   }
 }
 
+/// Numbers 0 .. bound - 1.
+VecView<std::int64_t> codes_view(const py::handle& object, const std::string& name, Index size,
+                                 Index bound) {
+  const VecView<std::int64_t> codes = vec_view<std::int64_t>(object, name, size);
+  for (Index j = 0; j < codes.size; ++j) {
+    if (codes.data[j] < 0 || codes.data[j] >= bound) {
+      throw py::value_error(name + " must hold numbers below " + std::to_string(bound) + ".");
+    }
+  }
+  return codes;
+}
+
 std::unique_ptr<LowerProblem> ridge_of(const py::tuple& parts, int n_threads) {
   require_items(parts, 8, "ridge");
   const DenseView<double> gram = dense_view<double>(parts[1], "gram");
   detail::require_size(gram.rows, gram.cols, "a column of gram");
   const VecView<double> moment = vec_view<double>(parts[2], "moment", gram.cols);
-  const VecView<std::int64_t> group = vec_view<std::int64_t>(parts[4], "group", gram.cols);
   const auto n_groups = parts[5].cast<Index>();
-  for (Index j = 0; j < group.size; ++j) {
-    if (group.data[j] < 0 || group.data[j] >= n_groups) {
-      throw py::value_error("group must hold numbers of groups.");
-    }
-  }
+  const VecView<std::int64_t> group = codes_view(parts[4], "group", gram.cols, n_groups);
   return std::make_unique<bilevel::Ridge>(gram, moment, parts[3].cast<double>(), group, n_groups,
                                           parts[6].cast<double>(), parts[7].cast<double>(),
                                           n_threads);
+}
+
+std::unique_ptr<LowerProblem> multinomial_of(const py::tuple& parts, int n_threads) {
+  require_items(parts, 8, "multinomial");
+  const DenseView<double> x = dense_view<double>(parts[1], "X");
+  const auto n_classes = parts[3].cast<Index>();
+  const VecView<std::int64_t> labels = codes_view(parts[2], "labels", x.rows, n_classes);
+  const auto n_groups = parts[5].cast<Index>();
+  const VecView<std::int64_t> group = codes_view(parts[4], "group", x.cols * n_classes, n_groups);
+  return std::make_unique<bilevel::Multinomial>(x, labels, n_classes, group, n_groups,
+                                                parts[6].cast<double>(), parts[7].cast<double>(),
+                                                n_threads);
+}
+
+/// (pixels, count, height, width).
+const double* images_view(const py::tuple& parts, Index& count, Index& height, Index& width) {
+  count = parts[2].cast<Index>();
+  height = parts[3].cast<Index>();
+  width = parts[4].cast<Index>();
+  return vec_view<double>(parts[1], "images", count * height * width).data;
+}
+
+std::unique_ptr<LowerProblem> total_variation_of(const py::tuple& parts, int n_threads) {
+  require_items(parts, 5, "total_variation");
+  Index count, height, width;
+  const double* images = images_view(parts, count, height, width);
+  return std::make_unique<bilevel::TotalVariation>(images, count, height, width, n_threads);
+}
+
+std::unique_ptr<LowerProblem> fields_of_experts_of(const py::tuple& parts, int n_threads) {
+  require_items(parts, 7, "fields_of_experts");
+  Index count, height, width;
+  const double* images = images_view(parts, count, height, width);
+  const auto n_filters = parts[5].cast<Index>(), size = parts[6].cast<Index>();
+  if (size % 2 == 0 || size / 2 >= std::min(height, width)) {
+    throw py::value_error("filters must be odd in size and less than twice the images.");
+  }
+  return std::make_unique<bilevel::FieldsOfExperts>(images, count, height, width, n_filters, size,
+                                                    n_threads);
 }
 
 /// The problem that a tuple (kind, ...) describes; it views the arrays in it.
 std::unique_ptr<LowerProblem> problem_of(const py::tuple& parts, int n_threads) {
   const auto kind = parts[0].cast<std::string>();
   if (kind == "ridge") return ridge_of(parts, n_threads);
+  if (kind == "multinomial") return multinomial_of(parts, n_threads);
+  if (kind == "total_variation") return total_variation_of(parts, n_threads);
+  if (kind == "fields_of_experts") return fields_of_experts_of(parts, n_threads);
   if (kind == "python") {
     require_items(parts, 4, kind);
     return std::make_unique<PythonLower>(parts[1], parts[2].cast<Index>(), parts[3].cast<Index>());

@@ -2,7 +2,6 @@
 #include "taut/bilevel/ridge.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "taut/core/parallel.hpp"
 #include "taut/linalg/kernels.hpp"
@@ -23,18 +22,14 @@ Ridge::Ridge(DenseView<double> gram, VecView<double> moment, double square,
     : gram_(gram),
       moment_(moment),
       square_(square),
-      group_(group),
-      n_groups_(n_groups),
+      penalty_(group, n_groups),
       eigen_min_(eigen_min),
       eigen_max_(eigen_max),
       n_threads_(n_threads),
-      strength_(at(n_groups)),
       x_(at(gram.cols)) {}
 
 void Ridge::set_theta(const double* theta) {
-  for (Index g = 0; g < n_groups_; ++g) strength_[at(g)] = std::exp(theta[g]);
-  strength_min_ = *std::min_element(strength_.begin(), strength_.end());
-  strength_max_ = *std::max_element(strength_.begin(), strength_.end());
+  penalty_.set_theta(theta);
   factored_ = false;
 }
 
@@ -52,41 +47,19 @@ double Ridge::evaluate(const double* x, double* grad) {
   multiply_gram(x, grad);
   double value = 0.5 * square_;
   for (Index j = 0; j < p; ++j) {
-    const double shrunk = strength_[at(group_.data[j])] * x[j];
-    value += x[j] * (0.5 * (grad[j] + shrunk) - moment_.data[j]);
-    grad[j] += shrunk - moment_.data[j];
+    value += x[j] * (0.5 * grad[j] - moment_.data[j]);
+    grad[j] -= moment_.data[j];
   }
-  return value;
+  return value + penalty_.add_gradient(x, grad);
 }
 
 void Ridge::hvp(const double* v, double* out) {
   multiply_gram(v, out);
-  for (Index j = 0; j < gram_.cols; ++j) out[j] += strength_[at(group_.data[j])] * v[j];
-}
-
-void Ridge::cross_vjp(const double* q, double* out) {
-  std::fill_n(out, n_groups_, 0.0);
-  for (Index j = 0; j < gram_.cols; ++j) out[group_.data[j]] += x_[at(j)] * q[j];
-  for (Index g = 0; g < n_groups_; ++g) out[g] *= strength_[at(g)];
-}
-
-void Ridge::grad_theta(double* out) {
-  cross_vjp(x_.data(), out);
-  for (Index g = 0; g < n_groups_; ++g) out[g] *= 0.5;
+  penalty_.add_product(v, out);
 }
 
 Constants Ridge::constants(double /*radius*/) {
-  // The columns of J have disjoint supports: its norm is that of the longest.
-  std::vector<double> square(at(n_groups_), 0.0);
-  for (Index j = 0; j < gram_.cols; ++j) square[at(group_.data[j])] += x_[at(j)] * x_[at(j)];
-  Constants out;
-  for (Index g = 0; g < n_groups_; ++g) {
-    out.cross_norm = std::max(out.cross_norm, strength_[at(g)] * std::sqrt(square[at(g)]));
-  }
-  out.mu = mu();
-  out.smoothness = smoothness();
-  out.lip_cross = strength_max_;
-  return out;
+  return {mu(), smoothness(), penalty_.cross_norm(x_.data()), penalty_.largest(), 0.0};
 }
 
 bool Ridge::invert_directly(const double* rhs, double* out) {
@@ -95,7 +68,7 @@ bool Ridge::invert_directly(const double* rhs, double* out) {
     factor_.reserve(p * p);
     for (Index j = 0; j < p; ++j) {
       std::copy_n(gram_.col(j), p, factor_.data() + j * p);
-      factor_[j * p + j] += strength_[at(group_.data[j])];
+      factor_[j * p + j] += penalty_.strength(j);
     }
     if (!linalg::factor_cholesky(p, factor_.data(), p)) return false;
     factored_ = true;

@@ -11,21 +11,29 @@ from __future__ import annotations
 
 from taut.bilevel._check import ProblemReport, check_problem
 from taut.bilevel._hypergradient import Hypergradient, LowerSolverError, hypergradient
+from taut.bilevel._images import FieldsOfExpertsLower, SmoothedTVLower
+from taut.bilevel._maid import MAID
 from taut.bilevel._problem import CallableLower, CallableUpper, LowerProblem, UpperProblem
-from taut.bilevel._regression import RidgeLower
+from taut.bilevel._regression import MultinomialLower, RidgeLower
 from taut.bilevel._sparse import CriterionPoint, SparseCriterion
-from taut.bilevel._upper import HeldOutMSE
+from taut.bilevel._upper import HeldOutLogLoss, HeldOutMSE, ImageMSE
 
 __all__ = [
+    "MAID",
     "CallableLower",
     "CallableUpper",
     "CriterionPoint",
+    "FieldsOfExpertsLower",
+    "HeldOutLogLoss",
     "HeldOutMSE",
     "Hypergradient",
+    "ImageMSE",
     "LowerProblem",
     "LowerSolverError",
+    "MultinomialLower",
     "ProblemReport",
     "RidgeLower",
+    "SmoothedTVLower",
     "SparseCriterion",
     "UpperProblem",
     "check_problem",

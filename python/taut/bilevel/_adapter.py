@@ -125,9 +125,7 @@ class Lower:
 
     def smoothness(self, theta: Float64) -> float:
         smoothness = self._optional("smoothness", theta)
-        if smoothness is None:
-            return math.inf
-        return smoothness
+        return math.inf if smoothness is None else smoothness
 
     def _optional(self, name: str, *at: Float64) -> float | None:
         function = getattr(self.user, name, None)
@@ -185,6 +183,7 @@ class Lower:
             mu, _, norm, cross, hess = _core.bilevel_evaluate(
                 self.handle, "constants", theta, x, None, radius, self.n_threads
             )
+            norm *= 1.0 + 1e-12  # its own rounding
             return Constants(mu, norm, cross, hess, upper, lip_upper is not None)
         known = [
             self._optional("cross_norm", x, theta),

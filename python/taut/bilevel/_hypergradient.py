@@ -63,8 +63,8 @@ class Hypergradient:
         ``|grad g(x)|``.
     certified : bool
         Whether every constant in ``omega`` is a bound that holds, none an estimate.
-    converged : bool
-        Whether both solvers reached what was asked for.
+    ending : {"converged", "max_iter", "stagnated"}
+        How the worse of the two solvers ended; "stagnated" at the limit of doubles.
     """
 
     z: Float64
@@ -76,7 +76,7 @@ class Hypergradient:
     value: float
     grad_norm_x: float
     certified: bool
-    converged: bool
+    ending: str
 
     def __iter__(self) -> Any:
         return iter((self.z, self.omega, self.x, self.q))
@@ -121,9 +121,7 @@ def compute(
     x, norm, ending = lower.solve(theta, x0, solver, eps * mu, max_lower)
     if ending == "not_finite":
         raise ValueError("The lower solver met NaN or infinity; theta is out of reasonable range.")
-    # What sums in doubles leave of a gradient that is zero counts too.
-    smoothness = lower.smoothness(theta)
-    rounding = _ROUNDING * (smoothness if math.isfinite(smoothness) else mu)
+    rounding = rounding_of(lower, theta, mu)
     reached = (norm + rounding * float(np.linalg.norm(x))) / mu
     grad = upper.grad_x(x, theta)
     value = upper.value(x, theta)
@@ -148,8 +146,14 @@ def compute(
         value,
         grad_norm,
         constants.certified,
-        (ending == "converged") and (ending_q == "converged"),
+        ending_q if ending == "converged" else ending,
     )
+
+
+def rounding_of(lower: Lower, theta: Float64, mu: float) -> float:
+    """What sums in doubles may leave of a gradient that is zero, relative to |x|."""
+    smoothness = lower.smoothness(theta)
+    return _ROUNDING * (smoothness if math.isfinite(smoothness) else mu)
 
 
 def check_theta(theta: ArrayLike, n_theta: int, name: str = "theta") -> Float64:
@@ -283,7 +287,7 @@ def check_solver(solver: str, lower: Lower, theta: Float64) -> None:
 
 def require_solved(result: Hypergradient, eps: float, delta: float, lower: Lower) -> None:
     """Raise a LowerSolverError where an accuracy was not reached, but for rounding."""
-    if result.converged:
+    if result.ending == "converged":
         return
     raise LowerSolverError(
         f"The lower problem was solved to |x - xhat| <= {result.eps:.3g} after {lower.n_grad} "

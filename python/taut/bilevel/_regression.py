@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array
 
 from taut import _core
-from taut._validation import check_groups, check_response, check_weights
+from taut._validation import check_classes, check_groups, check_response, check_weights
 from taut.bilevel._problem import LowerProblem
 
-__all__ = ["RidgeLower"]
+__all__ = ["MultinomialLower", "RidgeLower"]
 
 Float64 = NDArray[np.float64]
 
@@ -147,6 +148,68 @@ class RidgeLower(NativeLower):
         self._handle = (
             "ridge", gram, data.T @ target / n, float(target @ target) / n, codes, count, low, high,
         )  # fmt: skip
+
+
+class MultinomialLower(NativeLower):
+    r"""Multinomial logistic regression with a ridge strength for every coefficient.
+
+    ``h(W, theta) = mean cross-entropy of softmax(X W) + sum_jk e^{theta_jk} W_jk^2 / 2``, without
+    intercept. x is W of shape (n_features, n_classes) in row order, and so is theta.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+        Labels.
+    penalty : {"coefficient", "feature", "scalar"}, default="coefficient"
+        One strength for each coefficient, for each row of W, or for all.
+
+    Attributes
+    ----------
+    n_x, n_theta : int
+    classes_ : ndarray of shape (n_classes,)
+
+    Raises
+    ------
+    ValueError
+        If X is not finite, shapes differ, or y has less than two classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taut.bilevel import MultinomialLower
+    >>> lower = MultinomialLower(np.eye(2), ["a", "b"])
+    >>> round(lower.value(np.zeros(4), np.zeros(4)), 6)
+    0.693147
+    """
+
+    def __init__(self, X: ArrayLike, y: ArrayLike, penalty: str = "coefficient") -> None:
+        data: Float64 = check_array(X, dtype=np.float64, order="F", input_name="X")
+        n, p = data.shape
+        target = check_classes(y, n, "MultinomialLower", None)
+        c = len(target.classes)
+        if penalty not in ("coefficient", "feature", "scalar"):
+            raise ValueError(
+                f"penalty must be 'coefficient', 'feature' or 'scalar', got {penalty!r}."
+            )
+        codes = np.arange(p * c, dtype=np.int64)
+        if penalty == "feature":
+            codes //= c
+        elif penalty == "scalar":
+            codes[:] = 0
+        self.n_x, self.n_theta = p * c, int(codes[-1]) + 1
+        self.classes_ = target.classes
+        norms = np.sqrt(np.einsum("ij,ij->i", data, data))
+        self._handle = (
+            "multinomial", data, target.codes.astype(np.int64), c, codes, self.n_theta,
+            top_eigenvalue(data) / (2.0 * n), math.sqrt(0.5) * float(np.mean(norms**3)),
+        )  # fmt: skip
+
+
+def top_eigenvalue(X: Float64) -> float:
+    """Upper bound of the largest eigenvalue of X'X, by the smaller of the two Gram matrices."""
+    gram = X.T @ X if X.shape[1] <= X.shape[0] else X @ X.T
+    return spectrum_bounds(gram)[1]
 
 
 def spectrum_bounds(gram: Float64, *, full_rank: bool = True) -> tuple[float, float]:

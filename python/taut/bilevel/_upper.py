@@ -10,18 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array
 
 from taut._validation import check_response, check_weights
+from taut.bilevel._images import check_images
 from taut.bilevel._problem import UpperProblem
-from taut.bilevel._regression import spectrum_bounds
+from taut.bilevel._regression import top_eigenvalue
 
-__all__ = ["HeldOutMSE"]
+__all__ = ["HeldOutLogLoss", "HeldOutMSE", "ImageMSE"]
 
 Float64 = NDArray[np.float64]
-
-
-def top_eigenvalue(X: Float64) -> float:
-    """Upper bound of the largest eigenvalue of X'X, by the smaller of the two Gram matrices."""
-    gram = X.T @ X if X.shape[1] <= X.shape[0] else X @ X.T
-    return spectrum_bounds(gram)[1]
 
 
 class HeldOutMSE(UpperProblem):
@@ -69,4 +64,99 @@ class HeldOutMSE(UpperProblem):
     def grad_x(self, x: Float64, theta: Any) -> Float64:
         residual = self._data @ x - self._target
         grad: Float64 = self._data.T @ residual * (2.0 / self._target.size)
+        return grad
+
+
+class HeldOutLogLoss(UpperProblem):
+    """Mean cross-entropy of a multinomial model on rows that the lower problem does not see.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+        Labels out of ``classes``.
+    classes : array-like of shape (n_classes,)
+        ``classes_`` of the lower problem.
+
+    Raises
+    ------
+    ValueError
+        If a label is none of the classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taut.bilevel import HeldOutLogLoss
+    >>> upper = HeldOutLogLoss(np.eye(2), ["a", "b"], ["a", "b"])
+    >>> round(upper.value(np.zeros(4), None), 6)
+    0.693147
+    """
+
+    convex = True
+
+    def __init__(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike) -> None:
+        data: Float64 = check_array(X, dtype=np.float64, input_name="X")
+        labels, names = np.asarray(y), np.asarray(classes)
+        if labels.shape != (data.shape[0],):
+            raise ValueError(f"y must have shape ({data.shape[0]},), got {labels.shape}.")
+        order = np.argsort(names)
+        places = np.minimum(np.searchsorted(names, labels, sorter=order), names.size - 1)
+        codes = order[places]
+        if (names[codes] != labels).any():
+            unknown = labels[names[codes] != labels][0]
+            raise ValueError(f"y holds {unknown!r}, which is none of the classes.")
+        self._data, self._codes, self._n_classes = data, codes, names.size
+        self._lip = top_eigenvalue(data) / (2.0 * data.shape[0])
+
+    @property
+    def lip(self) -> float:
+        return self._lip
+
+    def _scores(self, x: Float64) -> Float64:
+        scores: Float64 = self._data @ x.reshape(-1, self._n_classes)
+        return scores - scores.max(axis=1, keepdims=True)
+
+    def value(self, x: Float64, theta: Any) -> float:
+        scores = self._scores(x)
+        own = scores[np.arange(self._codes.size), self._codes]
+        return float(np.mean(np.log(np.exp(scores).sum(axis=1)) - own))
+
+    def grad_x(self, x: Float64, theta: Any) -> Float64:
+        shares = np.exp(self._scores(x))
+        shares /= shares.sum(axis=1, keepdims=True)
+        shares[np.arange(self._codes.size), self._codes] -= 1.0
+        grad: Float64 = self._data.T @ shares / self._codes.size
+        return grad.ravel()
+
+
+class ImageMSE(UpperProblem):
+    """Mean squared difference from clean images.
+
+    Parameters
+    ----------
+    clean : array-like of shape (height, width) or (n_images, height, width)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taut.bilevel import ImageMSE
+    >>> ImageMSE(np.ones((2, 2))).value(np.zeros(4), None)
+    1.0
+    """
+
+    convex = True
+
+    def __init__(self, clean: ArrayLike) -> None:
+        self._clean = check_images(clean, "clean").ravel()
+
+    @property
+    def lip(self) -> float:
+        return 2.0 / self._clean.size
+
+    def value(self, x: Float64, theta: Any) -> float:
+        difference = x - self._clean
+        return float(difference @ difference) / self._clean.size
+
+    def grad_x(self, x: Float64, theta: Any) -> Float64:
+        grad: Float64 = (x - self._clean) * (2.0 / self._clean.size)
         return grad

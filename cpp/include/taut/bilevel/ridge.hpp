@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "taut/bilevel/group_ridge.hpp"
 #include "taut/bilevel/lower.hpp"
 #include "taut/core/buffer.hpp"
 #include "taut/core/views.hpp"
@@ -23,14 +24,14 @@ class Ridge final : public LowerProblem {
         Index n_groups, double eigen_min, double eigen_max, int n_threads);
 
   Index n_x() const override { return gram_.cols; }
-  Index n_theta() const override { return n_groups_; }
+  Index n_theta() const override { return penalty_.n_groups(); }
   void set_theta(const double* theta) override;
   double evaluate(const double* x, double* grad) override;
   void hvp(const double* v, double* out) override;
-  void cross_vjp(const double* q, double* out) override;
-  void grad_theta(double* out) override;
-  double mu() const override { return eigen_min_ + strength_min_; }
-  double smoothness() const override { return eigen_max_ + strength_max_; }
+  void cross_vjp(const double* q, double* out) override { penalty_.cross_vjp(x_.data(), q, out); }
+  void grad_theta(double* out) override { penalty_.grad_theta(x_.data(), out); }
+  double mu() const override { return eigen_min_ + penalty_.smallest(); }
+  double smoothness() const override { return eigen_max_ + penalty_.largest(); }
   Constants constants(double radius) override;
   bool solve_directly(double* x) override;
   bool invert_directly(const double* rhs, double* out) override;
@@ -41,12 +42,9 @@ class Ridge final : public LowerProblem {
   DenseView<double> gram_;
   VecView<double> moment_;
   double square_;
-  VecView<std::int64_t> group_;
-  Index n_groups_;
+  GroupRidge penalty_;
   double eigen_min_, eigen_max_;
   int n_threads_;
-  double strength_min_ = 0.0, strength_max_ = 0.0;
-  std::vector<double> strength_;  ///< e^theta
   std::vector<double> x_;
   Buffer<double> factor_;
   bool factored_ = false;
