@@ -10,6 +10,8 @@ problems of one's own.
 from __future__ import annotations
 
 from taut.bilevel._check import ProblemReport, check_problem
+from taut.bilevel._denoise import FoEDenoiserLearner, TVDenoiserLearner, psnr
+from taut.bilevel._hoag import HOAG
 from taut.bilevel._hypergradient import Hypergradient, LowerSolverError, hypergradient
 from taut.bilevel._images import FieldsOfExpertsLower, SmoothedTVLower
 from taut.bilevel._maid import MAID
@@ -19,11 +21,13 @@ from taut.bilevel._sparse import CriterionPoint, SparseCriterion
 from taut.bilevel._upper import HeldOutLogLoss, HeldOutMSE, ImageMSE
 
 __all__ = [
+    "HOAG",
     "MAID",
     "CallableLower",
     "CallableUpper",
     "CriterionPoint",
     "FieldsOfExpertsLower",
+    "FoEDenoiserLearner",
     "HeldOutLogLoss",
     "HeldOutMSE",
     "Hypergradient",
@@ -35,7 +39,9 @@ __all__ = [
     "RidgeLower",
     "SmoothedTVLower",
     "SparseCriterion",
+    "TVDenoiserLearner",
     "UpperProblem",
     "check_problem",
     "hypergradient",
+    "psnr",
 ]

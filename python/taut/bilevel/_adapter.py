@@ -47,7 +47,7 @@ def as_vector(value: Any, size: int, name: str) -> Float64:
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must return real numbers, got dtype {array.dtype}.")
     vector = np.ascontiguousarray(array, dtype=np.float64)
-    if not math.isfinite(float(vector.sum())) and not np.isfinite(vector).all():
+    if not np.isfinite(vector).all():
         i = int((~np.isfinite(vector)).argmax())
         raise ValueError(f"{name} returned {vector[i]} at position {i}.")
     return vector
@@ -155,6 +155,14 @@ class Lower:
         self.n_grad += n_grad
         self.n_lower_hvp += n_hvp
         return x, norm, ending
+
+    def grad_at(self, x: Float64, theta: Float64) -> Float64:
+        """Return the gradient of the lower problem, counted."""
+        self.n_grad += 1
+        grad: Float64 = _core.bilevel_evaluate(
+            self.handle, "value_grad", theta, x, None, 0.0, self.n_threads
+        )[1]
+        return grad
 
     def adjoint(
         self,

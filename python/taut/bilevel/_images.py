@@ -82,7 +82,7 @@ class FieldsOfExpertsLower(NativeLower):
     images : array-like of shape (height, width) or (n_images, height, width)
         Noisy images y.
     n_filters : int, default=8
-    size : int, default=5
+    size : int, default=3
         Odd: filters are of size x size.
 
     Raises
@@ -100,11 +100,11 @@ class FieldsOfExpertsLower(NativeLower):
     >>> import numpy as np
     >>> from taut.bilevel import FieldsOfExpertsLower
     >>> lower = FieldsOfExpertsLower(np.ones((8, 8)), n_filters=2, size=3)
-    >>> lower.n_theta, lower.initial_theta(random_state=0).shape
+    >>> lower.n_theta, lower.initial_theta().shape
     (23, (23,))
     """
 
-    def __init__(self, images: ArrayLike, n_filters: int = 8, size: int = 5) -> None:
+    def __init__(self, images: ArrayLike, n_filters: int = 8, size: int = 3) -> None:
         data = check_images(images)
         if isinstance(n_filters, bool) or int(n_filters) != n_filters or n_filters < 1:
             raise ValueError(f"n_filters must be an integer >= 1, got {n_filters!r}.")
@@ -122,12 +122,34 @@ class FieldsOfExpertsLower(NativeLower):
             "fields_of_experts", data.ravel(), *data.shape, self.n_filters, self.size,
         )  # fmt: skip
 
-    def initial_theta(self, random_state: RandomState = None) -> Float64:
-        """Return strengths e^-3, smoothings e^-3.5 and random filters of mean zero."""
+    def initial_theta(self, init: str = "dct", random_state: RandomState = None) -> Float64:
+        """Return a start: strengths e^-4, smoothings e^-3.5, and filters.
+
+        Parameters
+        ----------
+        init : {"dct", "random"}, default="dct"
+            Filters are the cosines of lowest frequency but the constant, of norm 1; or normal
+            numbers less their mean, which are taken too where there are not enough cosines.
+        random_state : None, int, Generator or RandomState, default=None
+        """
         area = self.size**2
         taps = generator(random_state).standard_normal((self.n_filters, area)) / self.size
         taps -= taps.mean(axis=1, keepdims=True)
-        scalars = np.full(1 + 2 * self.n_filters, -3.0)
+        if init == "dct":
+            atoms = _cosines(self.size)[: self.n_filters]
+            taps[: len(atoms)] = atoms
+        elif init != "random":
+            raise ValueError(f"init must be 'dct' or 'random', got {init!r}.")
+        scalars = np.full(1 + 2 * self.n_filters, -4.0)
         scalars[0] = 0.0
         scalars[1 + self.n_filters :] = -3.5
         return np.concatenate([scalars, taps.ravel()])
+
+
+def _cosines(size: int) -> Float64:
+    """Products of cosines (DCT-II) but the constant, lowest frequencies first."""
+    grid = np.arange(size)
+    waves = np.cos(np.pi * (grid[None, :] + 0.5) * grid[:, None] / size)
+    waves /= np.linalg.norm(waves, axis=1, keepdims=True)
+    order = sorted(((i, j) for i in grid for j in grid if i + j), key=lambda f: (sum(f), f))
+    return np.array([np.outer(waves[i], waves[j]).ravel() for i, j in order]).reshape(-1, size**2)

@@ -364,6 +364,7 @@ class _Run:
         self.certified = True
         self.rows: list[tuple[float, ...]] = []
         self.mean, self.mass = -math.inf, 0.0
+        self.capped = False
 
     # ---------------------------------------------------------------------------- one gradient
 
@@ -439,6 +440,7 @@ class _Run:
         plain = self.o.accuracy == "fixed_plain"
         below = g.value if plain else self.bounds(g.value, g.grad_norm_x, g.eps)[0]
         reference = max(below, self.mean) if self.o.nonmonotone else below
+        self.capped = False  # whether a trial was not solved as asked
         for i in range(trials):
             alpha = self.alpha * self.o.rho**i
             theta = self.box.clip(self.theta - alpha * self.free)
@@ -451,6 +453,7 @@ class _Run:
             )
             if ending == "not_finite":
                 continue
+            self.capped = self.capped or ending == "max_iter"
             eps = (norm + rounding_of(self.lower, theta, mu) * float(np.linalg.norm(x))) / mu
             value = self.upper.value(x, theta)
             slope = float(np.linalg.norm(self.upper.grad_x(x, theta)))
@@ -461,6 +464,11 @@ class _Run:
                 self.theta, self.x, self.alpha = theta, x, alpha
                 return i + 1
         return 0
+
+    def below_rounding(self) -> bool:
+        """Whether the decrease that a step promises is lost in the rounding of values."""
+        assert self.gradient is not None
+        return self.alpha * self.norm**2 <= 1e-14 * abs(self.gradient.value)
 
     def record(self, g: Hypergradient, trials: int) -> None:
         below, above = self.bounds(g.value, g.grad_norm_x, g.eps)
@@ -503,8 +511,10 @@ class _Run:
             if o.accuracy != "adaptive":
                 self.reason = "no_step"
                 return
-            if self.floor() or failed > o.max_outer_bt:
-                self.reason = "accuracy_floor" if self.floor() else "no_step"
+            if self.floor() or self.below_rounding() or failed > o.max_outer_bt:
+                self.reason = "no_step" if failed > o.max_outer_bt else "accuracy_floor"
+                if self.capped:
+                    self.reason = "lower_solver"
                 return
             self.tighten()
 
