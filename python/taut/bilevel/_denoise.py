@@ -248,7 +248,7 @@ class FoEDenoiserLearner(_Denoiser):
     >>> from taut.bilevel import FoEDenoiserLearner, psnr
     >>> clean = np.kron([[0.2, 0.8], [0.6, 0.4]], np.ones((12, 12)))
     >>> noisy = clean + 0.1 * np.random.default_rng(0).normal(size=clean.shape)
-    >>> model = FoEDenoiserLearner(n_filters=2, size=3, max_iter=10).fit(noisy, clean)
+    >>> model = FoEDenoiserLearner(max_iter=10).fit(noisy, clean)
     >>> model.score(noisy, clean) > psnr(noisy, clean) + 4
     True
     """
