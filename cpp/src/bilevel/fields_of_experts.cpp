@@ -10,8 +10,8 @@
 namespace taut::bilevel {
 namespace {
 
-constexpr Index k_group = 8;           // filters in a unit of work
-constexpr Index k_tile = 16;           // columns whose sums stay in registers
+constexpr Index k_group = 8;            // filters in a unit of work
+constexpr Index k_tile = 16;            // columns whose sums stay in registers
 constexpr double k_third = 0.85865011;  // sup of |phi'''| nu^2, rounded up
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }

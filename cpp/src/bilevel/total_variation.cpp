@@ -10,7 +10,7 @@
 namespace taut::bilevel {
 namespace {
 
-constexpr Index k_rows = 16;           // in a chunk
+constexpr Index k_rows = 16;            // in a chunk
 constexpr double k_third = 0.85865011;  // sup of 3 s / (1 + s^2)^{5/2}, at s = 1/2, rounded up
 
 }  // namespace
