@@ -259,6 +259,8 @@ def _addresses() -> dict[str, str]:
             path = f"taut.{package}.{name}"
             for short in (path, f"{package}.{name}", name):
                 found.setdefault(short, set()).add(path)
+    # `ElasticNet` by itself is the estimator and not the penalty.
+    found.update({name: {f"taut.linear_model.{name}"} for name in taut.linear_model.__all__})
     return {short: paths.pop() for short, paths in found.items() if len(paths) == 1}
 
 
@@ -274,7 +276,7 @@ def _link(app: Any, docname: str, source: list[str]) -> None:
             r"(?<![`\[}])`([A-Za-z_][\w.]*)`(?!`)",
             lambda m: (
                 f"{{py:obj}}`{m[1]} <{ADDRESSES[m[1]]}>`"
-                if m[1] in ADDRESSES and not m[1].islower()
+                if m[1] in ADDRESSES and (not m[1].islower() or set(m[1]) & set("._"))
                 else m[0]
             ),
             parts[i],
