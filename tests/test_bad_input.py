@@ -6,6 +6,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 
@@ -52,7 +53,7 @@ TABLE = [
     ("NaN in y", lambda: Lasso().fit(X, swap(Y, 0, np.nan)), ValueError, "y contains NaN"),
     ("inf in y", lambda: Lasso().fit(X, swap(Y, 0, np.inf)), ValueError, "y contains infinity"),
     ("text in y", lambda: Lasso().fit(X, TWO), ValueError, "could not convert string"),
-    ("text in X", lambda: Lasso().fit(X.astype(str) + "x", Y), ValueError, "could not convert"),
+    ("text in X", lambda: Lasso().fit(X.astype(str) + "x", Y), ValueError, "got text in columns"),
     ("complex X", lambda: Lasso().fit(X + 1j, Y), ValueError, "Complex data not supported"),
     ("lengths", lambda: Lasso().fit(X, Y[:-1]), ValueError, "y has 11 rows, X has 12 rows"),
     ("lengths, classes", lambda: LogisticLasso().fit(X, TWO[:-1]), ValueError, "y has 11 rows"),
@@ -392,3 +393,21 @@ def test_warning_names_model_gap_and_tolerance():
 def test_units_of_the_response_do_not_matter(scale):
     ours = Lasso(0.1 * scale, tol=1e-10).fit(X, Y * scale)
     np.testing.assert_allclose(ours.coef_ / scale, Lasso(0.1, tol=1e-10).fit(X, Y).coef_, atol=1e-8)
+
+
+def test_columns_of_text_are_named():
+    from taut.decomposition import SparseCoder
+    from taut.linear_model import Lasso
+    from taut.survival import CoxPH
+
+    rows = pd.DataFrame({"age": [1.0, 2.0, 3.0], "city": ["a", "b", "c"], "sex": ["f", "m", "f"]})
+    y = ([1.0, 2.0, 3.0], [1, 1, 0])
+    for fit in (
+        lambda X: Lasso().fit(X, [1.0, 2.0, 3.0]),
+        lambda X: CoxPH().fit(X, y),
+        lambda X: SparseCoder(np.eye(3)).fit(X),
+    ):
+        with pytest.raises(ValueError, match="got text in columns 'city', 'sex'"):
+            fit(rows)
+        with pytest.raises(ValueError, match="got text in columns 1, 2"):
+            fit(rows.to_numpy())

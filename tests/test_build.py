@@ -315,7 +315,8 @@ def test_other_python_threads_run_during_a_kernel():
     end = time.perf_counter()
     stop.set()
     thread.join()
-    assert sum(start < t < end for t in ticks) >= 5
+    # None if the lock were held; on a busy machine the thread is not woken each time it could be.
+    assert sum(start < t < end for t in ticks) >= 2
 
 
 def test_stub_has_every_function_of_the_compiled_module_with_its_parameters():
@@ -338,3 +339,11 @@ def test_stub_has_every_function_of_the_compiled_module_with_its_parameters():
 def test_console_script_is_installed():
     scripts = importlib.metadata.entry_points(group="console_scripts", name="taut")
     assert json.dumps([s.value for s in scripts]) == '["taut.cli:main"]'
+
+
+def test_names_looked_for_at_the_top_are_found():
+    with pytest.raises(AttributeError, match=r"it is in taut\.survival"):
+        _ = taut.KaplanMeier
+    with pytest.raises(AttributeError, match=r"did you mean 'LassoCV'\?"):
+        _ = taut.LasoCV
+    assert not hasattr(taut, "_repr_html_")

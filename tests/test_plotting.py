@@ -322,3 +322,22 @@ def test_displays_of_real_estimators(multi):
     bars = CoefficientDisplay.from_estimator(model)
     first = bars.bars_[0] if multi else bars.bars_
     assert len(first) == np.count_nonzero(np.atleast_2d(model.coef_)[0])
+
+
+@pytest.mark.parametrize(
+    ("display", "wanted"),
+    [
+        ("PathDisplay", "such as LassoCV"),
+        ("CVCurveDisplay", "such as LassoCV"),
+        ("SurvivalCurveDisplay", "KaplanMeier"),
+        ("StabilityDisplay", "StabilitySelection"),
+        ("TransportPlanDisplay", "SparseTransport"),
+    ],
+)
+def test_estimators_of_another_kind_are_refused(display, wanted):
+    from taut import plotting
+    from taut.linear_model import Lasso
+
+    model = Lasso().fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
+    with pytest.raises(TypeError, match=wanted):
+        getattr(plotting, display).from_estimator(model)

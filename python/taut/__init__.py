@@ -154,7 +154,20 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module("taut.linear_model"), name)
         globals()[name] = value
         return value
-    raise AttributeError(f"module 'taut' has no attribute {name!r}")
+    raise AttributeError(f"module 'taut' has no attribute {name!r}{_elsewhere(name)}")
+
+
+def _elsewhere(name: str) -> str:
+    """Where a name is that was looked for at the top; nothing for those of Python and of tools."""
+    if name.startswith("_"):
+        return ""
+    for package in sorted(_SUBPACKAGES):
+        if name in importlib.import_module(f"taut.{package}").__all__:
+            return f"; it is in taut.{package}"
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [*__all__, *_SUBPACKAGES], n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def __dir__() -> list[str]:

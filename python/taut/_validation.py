@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import validation
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d
 
@@ -36,6 +37,33 @@ PREDICT_CHECKS: dict[str, Any] = {
     "dtype": [np.float64, np.float32],
     "reset": False,
 }
+
+
+def validate_data(estimator: Any, X: Any, *args: Any, **options: Any) -> Any:
+    """Read X (and y) as scikit-learn does, and say which columns hold text where some do."""
+    try:
+        return validation.validate_data(estimator, X, *args, **options)
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"X must hold numbers, got text in {_text_columns(X)}. Encode such columns, for "
+            "example by scikit-learn's OneHotEncoder, or leave them out."
+        ) from error
+
+
+def _text_columns(X: Any) -> str:
+    """Names (of a frame) or numbers of the columns that are no numbers, at most five of them."""
+    names = list(getattr(X, "columns", ()))
+    columns = [X[name] for name in names] if names else list(np.asarray(X, dtype=object).T)
+    found = []
+    for j, column in enumerate(columns):
+        try:
+            np.asarray(column, dtype=np.float64)
+        except (TypeError, ValueError):
+            found.append(repr(names[j]) if names else str(j))
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return f"column{'s' if len(found) > 1 else ''} {', '.join(found[:5])}{more}"
 
 
 def kernel_design(X: Any) -> Any:

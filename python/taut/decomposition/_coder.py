@@ -17,10 +17,11 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from taut import _core
 from taut._threads import n_threads
+from taut._validation import validate_data
 from taut.exceptions import ConvergenceWarning
 from taut.penalties import CEL0, L0, L1, MCP, SCAD, Lq, Penalty, as_penalty
 from taut.prox import value

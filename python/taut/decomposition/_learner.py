@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import validate_data
 
 from taut import _core
 from taut._random import generator, philox_key
 from taut._threads import n_threads
+from taut._validation import validate_data
 from taut.decomposition._coder import (
     MAX_GRAM_ATOMS,
     METHODS,

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from taut import _core
 from taut._dag import acyclicity, check_square, cpdag
 from taut._random import generator
 from taut._threads import n_threads
-from taut._validation import check_weights
+from taut._validation import check_weights, validate_data
 from taut.exceptions import ConvergenceWarning, OptionalDependencyError
 from taut.graph._priors import allowed_mask, feature_index
 from taut.metrics import varsortability

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit, log_softmax, softmax, xlogy
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from taut._holder import Holder
 from taut._threads import n_threads
-from taut._validation import DESIGN_CHECKS, PREDICT_CHECKS
+from taut._validation import DESIGN_CHECKS, PREDICT_CHECKS, validate_data
 from taut.datafits import Datafit, Quadratic
 from taut.linear_model._problem import Problem, Raw, product, warn_unless_converged
 from taut.penalties import L1, Penalty

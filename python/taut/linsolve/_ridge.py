@@ -11,10 +11,10 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from taut._random import generator
-from taut._validation import check_response, check_weights
+from taut._validation import check_response, check_weights, validate_data
 from taut.linsolve._solver import RelaxationSolver
 from taut.typing import MatrixLike, RandomState
 

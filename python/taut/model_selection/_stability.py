@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone,
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from taut._random import generator
 from taut._validation import (
@@ -23,6 +23,7 @@ from taut._validation import (
     check_alphas,
     is_integral,
     name_classes,
+    validate_data,
 )
 from taut.linear_model._base import SingleFit
 from taut.linear_model._grid import default_grid, glmnet_eps

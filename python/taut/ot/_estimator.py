@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
-from taut._validation import check_weights
+from taut._validation import check_weights, validate_data
 from taut.ot._cost import PointCloud, check_problem
 from taut.ot._exact import ot_exact
 from taut.ot._result import OTResult

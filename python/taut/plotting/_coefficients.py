@@ -112,9 +112,7 @@ class CoefficientDisplay:
         class_label, feature_names, feature_scale, max_features
             See :class:`CoefficientDisplay` and :meth:`plot`.
         """
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(estimator, "coef_")
+        _style.require(estimator, "coef_", "a linear model")
         if feature_names is None:
             feature_names = getattr(estimator, "feature_names_in_", None)
         return cls(

@@ -103,9 +103,7 @@ class CVCurveDisplay:
         loss_name : str, optional
             Label of the vertical axis. By default named after the loss that was averaged.
         """
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(estimator, "cv_mean_")
+        _style.require(estimator, "cv_mean_", "one that cross-validates, such as LassoCV")
         if loss_name is None:
             loss_name = _loss_name(estimator)
         return cls(

@@ -93,9 +93,7 @@ class FilterDisplay:
         cmap : str, default="gray"
             Zero is in the middle of the colours.
         """
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(estimator, "components_")
+        _style.require(estimator, "components_", "a DictionaryLearner or SparseCoder")
         components = estimator.components_
         if n_filters is not None and not (is_integral(n_filters) and n_filters >= 1):
             raise ValueError(f"n_filters must be a whole number >= 1, got {n_filters!r}.")

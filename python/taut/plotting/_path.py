@@ -122,9 +122,7 @@ class PathDisplay:
         class_label, feature_names, feature_scale, x, max_labels
             See :class:`PathDisplay` and :meth:`plot`.
         """
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(estimator, "path_")
+        _style.require(estimator, "path_", "one with a path, such as LassoCV")
         if feature_names is None:
             feature_names = getattr(estimator, "feature_names_in_", None)
         return cls.from_path(

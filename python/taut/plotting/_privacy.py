@@ -75,9 +75,7 @@ class PrivateCurveDisplay:
         n_boot: int = 999,
         random_state: Any = None,
     ) -> None:
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(estimator, "noisy_counts_")
+        _style.require(estimator, "noisy_counts_", "a PrivateKaplanMeier")
         self.estimator, self.exact = estimator, exact
         n_groups = 1 if estimator.groups_ is None else len(estimator.groups_)
         if n_groups > MAX_CURVES:

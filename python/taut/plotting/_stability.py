@@ -98,9 +98,7 @@ class StabilityDisplay:
         max_labels : int, default=8
             How many features are named at most.
         """
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(estimator, "probabilities_path_")
+        _style.require(estimator, "probabilities_path_", "a StabilitySelection")
         path = estimator.probabilities_path_
         return cls(
             estimator.alphas_,

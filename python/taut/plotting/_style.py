@@ -192,3 +192,22 @@ def spread(positions: NDArray[np.floating], gap: float) -> NDArray[np.floating]:
     moved = np.empty_like(positions, dtype=float)
     moved[order] = means + gap * np.arange(len(order))
     return moved
+
+
+def require(estimator: Any, attribute: str, wanted: str) -> None:
+    """Refuse an estimator that is not fitted, or is of a kind without `attribute`.
+
+    Raises
+    ------
+    NotFittedError
+        If it is not fitted.
+    TypeError
+        If it is, and has no such attribute: `wanted` says what would have.
+    """
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(estimator)
+    if not hasattr(estimator, attribute):
+        raise TypeError(
+            f"estimator must be {wanted}, got {type(estimator).__name__}, which has no {attribute}."
+        )

@@ -71,9 +71,7 @@ class SurvivalCurveDisplay:
     at_risk_: list[Any]
 
     def __init__(self, estimator: Any, *, names: Sequence[object] | None = None) -> None:
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(estimator, "flat_")
+        _style.require(estimator, "flat_", "a curve such as KaplanMeier")
         self.estimator = estimator
         n_groups = estimator.group_ptr_.size - 1
         if n_groups > MAX_CURVES:

@@ -88,6 +88,7 @@ class TransportPlanDisplay:
         cls, estimator: Any, Xt: ArrayLike | None = None, *, kind: str = "auto", ax: Any = None
     ) -> TransportPlanDisplay:
         """Draw the plan of a fitted :class:`taut.ot.SparseTransport`; Xt are its targets."""
+        _style.require(estimator, "plan_", "a SparseTransport")
         X = estimator.source_ if Xt is not None else None
         return cls(estimator.plan_, X, Xt).plot(ax, kind=kind)
 

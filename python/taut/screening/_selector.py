@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import blas
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from taut._validation import validate_data
 from taut.screening._correlation import Factor, correlation, dropped_by_rule, normalized_weights
 from taut.screening._vif import block_vif, group_codes, vif_of
 from taut.typing import MatrixLike

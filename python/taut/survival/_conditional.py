@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from taut import _core
 from taut._random import generator
 from taut._threads import n_threads
-from taut._validation import is_real
+from taut._validation import is_real, validate_data
 from taut.survival._censoring import TIE_RULES
 from taut.survival._surv import (
     Censored,

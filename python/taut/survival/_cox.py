@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from taut import _core
 from taut._threads import n_threads
+from taut._validation import validate_data
 from taut.exceptions import ConvergenceWarning
 from taut.survival._scores import concordance_index
 from taut.survival._surv import (

@@ -12,11 +12,11 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import StratifiedKFold, check_cv
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from taut import _core
 from taut._threads import n_threads
-from taut._validation import check_alphas, check_per_feature, kernel_design
+from taut._validation import check_alphas, check_per_feature, kernel_design, validate_data
 from taut.exceptions import ConvergenceWarning
 from taut.model_selection import one_standard_error
 from taut.survival._cox import _step

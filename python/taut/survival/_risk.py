@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from taut._validation import validate_data
 from taut.survival._surv import Float64, check_weights, choice
 from taut.survival._weights import CensoringWeights
 from taut.typing import MatrixLike

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from taut._random import generator
-from taut._validation import is_integral, is_real
+from taut._validation import is_integral, is_real, validate_data
 from taut.survival._censoring import TIE_RULES, CensoringCurve, observed_until
 from taut.survival._conditional import (
     KERNELS,
