@@ -10,6 +10,7 @@
 #   make cpp-test  unit tests of the C++ library (doctest)
 #   make cpp-bench micro-benchmarks of the C++ library (google-benchmark)
 #   make bench     benchmarks against other packages
+#   make fuzz      hostile arguments for every compiled function, under AddressSanitizer and UBSan
 #   make docs      documentation in docs/_build/html, examples run; DOCS_ARGS="-D plot_gallery=0" not
 #   make wheel     wheel in dist/, with both variants and a portable tag
 #   make wheel-test  install that wheel in an empty environment and use it
@@ -20,6 +21,7 @@ PYTHON ?= python3
 TEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_ARGS ?=
 CPP_PRESET ?= default
 DOCS_ARGS ?=
 # Development builds hold one variant; wheels hold all.
@@ -28,7 +30,7 @@ DEV_VARIANT ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && echo v3 || ech
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test dev lint format cpp-test cpp-bench bench clean \
+.PHONY: help demo test dev lint format cpp-test cpp-bench bench fuzz clean \
   docs wheel wheel-test sdist sdist-test
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -198,6 +200,20 @@ cpp-bench: .venv-cpp/.installed benchmark-library
 	.venv-bench/bin/python $(PIP_INSTALL) "$$(echo dist/*.whl)[cli]" \
 	  -r bench/requirements.txt
 	@touch $@
+
+# The sanitizers' runtime must be the first library of the process; Python's own leaks are not ours.
+.venv-asan/.installed: $(COMPILED) | .venv-asan/.created compiler
+	SKBUILD_CMAKE_BUILD_TYPE=RelWithDebInfo \
+	SKBUILD_CMAKE_DEFINE="TAUT_VARIANTS=$(DEV_VARIANT);TAUT_SANITIZE=address,undefined" \
+	.venv-asan/bin/python $(PIP_INSTALL) ".[test]"
+	@touch $@
+
+SANITIZED := LD_PRELOAD="$$($${CXX:-g++} -print-file-name=libasan.so)" \
+  ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=2048 \
+  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+
+fuzz: .venv-asan/.installed
+	$(SANITIZED) .venv-asan/bin/python tests/fuzz/fuzz.py $(FUZZ_ARGS)
 
 bench: .venv-bench/.installed
 	.venv-bench/bin/python bench/run.py $(BENCH_ARGS)

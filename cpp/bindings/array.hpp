@@ -4,7 +4,10 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -120,6 +123,53 @@ CscView<T, I> csc_view(const py::tuple& parts, const std::string& name) {
                           ".");
   }
   return view;
+}
+
+/// Positions that a kernel follows without a look of its own.
+template <class I>
+void require_range(const VecView<I>& positions, Index low, Index end, const char* name) {
+  Index least = low, greatest = end - 1;
+  for (Index k = 0; k < positions.size; ++k) {
+    least = std::min(least, static_cast<Index>(positions.data[k]));
+    greatest = std::max(greatest, static_cast<Index>(positions.data[k]));
+  }
+  if (least < low || greatest >= end) {
+    throw py::value_error(std::string(name) + " holds positions outside of " + std::to_string(low) +
+                          " .. " + std::to_string(end - 1) + ".");
+  }
+}
+
+/// Starts of runs that cover 0 .. end - 1 in order.
+template <class I>
+void require_starts(const VecView<I>& starts, Index end, const char* name) {
+  bool right = starts.size > 0 && starts.data[0] == 0 && starts.data[starts.size - 1] == end;
+  for (Index k = 0; k + 1 < starts.size; ++k) right &= starts.data[k] <= starts.data[k + 1];
+  if (!right) {
+    throw py::value_error(std::string(name) + " must rise from 0 to " + std::to_string(end) + ".");
+  }
+}
+
+inline void require_at_least(Index value, Index low, const char* name) {
+  if (value < low) {
+    throw py::value_error(std::string(name) + " must be >= " + std::to_string(low) + ", got " +
+                          std::to_string(value) + ".");
+  }
+}
+
+inline void require_positive(double value, const char* name) {
+  if (!(value > 0.0) || std::isinf(value)) {
+    throw py::value_error(std::string(name) + " must be > 0 and finite, got " +
+                          std::to_string(value) + ".");
+  }
+}
+
+/// Numbers whose squares do not overflow: a selection among NaN has no end that can be relied on.
+template <class T>
+void require_moderate(const T* data, Index size, const char* name) {
+  const T limit = std::sqrt(std::numeric_limits<T>::max()) / T{1024};
+  bool right = true;
+  for (Index k = 0; k < size; ++k) right &= std::abs(data[k]) <= limit;
+  if (!right) throw py::value_error(std::string(name) + " holds NaN or numbers too large.");
 }
 
 }  // namespace detail

@@ -36,6 +36,7 @@ CodingOptions coding_options(const std::string& penalty, double alpha, double ga
       {{"zero", Start::zero}, {"l1", Start::l1}, {"continuation", Start::continuation}});
   out.alpha = alpha;
   out.gamma = gamma;
+  detail::require_at_least(max_iter, 0, "max_iter");
   out.max_iter = max_iter;
   out.tol = tol;
   out.nonnegative = nonnegative;

@@ -68,6 +68,9 @@ py::dict graph_colide(const py::object& cov, const py::object& rows, const std::
   options.beta1 = beta1;
   options.beta2 = beta2;
   options.tol = tol;
+  detail::require_positive(lr, "lr");
+  detail::require_at_least(checkpoint, 1, "checkpoint");
+  detail::require_at_least(inverse_lag, 1, "inverse_lag");
   options.checkpoint = checkpoint;
   options.inverse_lag = inverse_lag;
   if (!allowed.is_none()) options.allowed = mask_view(allowed, "allowed", d);

@@ -78,7 +78,7 @@ Index linsolve_count_levels(const py::object& indptr, const py::object& indices)
   return linsolve::count_levels(rows);
 }
 
-/// `pattern` holds parts of what linsolve_analyse made; positions in it are taken as they are.
+/// `pattern` holds parts of what linsolve_analyse made.
 py::tuple linsolve_values(const py::object& pattern, const py::object& values, double shift) {
   const py::tuple parts = tuple_of(pattern, "pattern", 8);
   linsolve::PatternView view;
@@ -87,6 +87,19 @@ py::tuple linsolve_values(const py::object& pattern, const py::object& values, d
                              &view.diag_from,  &view.unpaired};
   for (std::size_t k = 0; k < 8; ++k) *members[k] = vec_view<Int>(parts[k], "pattern");
   const VecView<double> data = vec_view<double>(values, "values");
+  const Index n = view.order.size, n_lower = view.lower_from.size;
+  detail::require_size(view.diag_from.size, n, "pattern: diagonal");
+  detail::require_size(view.lower_ptr.size, n + 1, "pattern: starts");
+  detail::require_size(view.lower_idx.size, n_lower, "pattern: columns");
+  detail::require_size(view.lower_mirror.size, n_lower, "pattern: mirror");
+  detail::require_starts(view.lower_ptr, n_lower, "pattern: starts");
+  detail::require_range(view.lower_idx, 0, n, "pattern: columns");
+  for (const VecView<Int>* member : {&view.lower_from, &view.upper_from, &view.unpaired}) {
+    detail::require_range(*member, 0, data.size, "pattern");
+  }
+  for (const VecView<Int>* member : {&view.diag_from, &view.lower_mirror}) {
+    detail::require_range(*member, -1, data.size, "pattern");
+  }
   py::array_t<double> diag(view.order.size), lower(view.lower_from.size),
       upper(view.upper_from.size);
   double *d = diag.mutable_data(), *l = lower.mutable_data(), *u = upper.mutable_data();
@@ -108,8 +121,10 @@ linsolve::SplitView split_of(const py::object& object) {
   out.diag = diag.data;
   const auto triangle = [&](std::size_t k) {
     const VecView<Int> ptr = vec_view<Int>(parts[k], "split", out.n + 1);
-    const VecView<Int> idx = vec_view<Int>(parts[k + 1], "split", ptr.data[out.n]);
+    const VecView<Int> idx = vec_view<Int>(parts[k + 1], "split");
     const VecView<double> val = vec_view<double>(parts[k + 2], "split", idx.size);
+    detail::require_starts(ptr, idx.size, "split: starts");
+    detail::require_range(idx, 0, out.n, "split: columns");
     return linsolve::TriangleView{val.data, idx.data, ptr.data};
   };
   out.lower = triangle(1);
@@ -117,6 +132,7 @@ linsolve::SplitView split_of(const py::object& object) {
   const VecView<std::int64_t> phases = vec_view<std::int64_t>(parts[7], "split");
   out.phases = phases.data;
   out.n_phases = phases.size > 0 ? phases.size - 1 : 0;
+  if (phases.size > 0) detail::require_starts(phases, out.n, "split: phases");
   out.exact = parts[8].cast<bool>();
   return out;
 }
@@ -204,6 +220,11 @@ py::tuple linsolve_sor_stencil(const py::object& stencil, const py::object& b, c
   s.nz = parts[2].cast<Index>();
   s.diag = parts[3].cast<double>();
   s.off = {parts[4].cast<double>(), parts[5].cast<double>(), parts[6].cast<double>()};
+  for (const Index side : {s.nx, s.ny, s.nz}) {
+    if (side < 1 || side > (Index{1} << 20)) {
+      throw py::value_error("stencil sides must be in 1 .. 2^20, got " + std::to_string(side) + ".");
+    }
+  }
   const linsolve::Options options =
       options_of(omega, rtol, atol, relative_to_rhs, max_iter, n_threads);
   return run(s.size(), b, x0, callback, [&](const double* rhs, double* x, Monitor& monitor) {
@@ -263,6 +284,7 @@ Index linsolve_tsallis_draw(const py::object& estimates, double scale, double et
                             std::uint64_t k1, std::uint64_t stream, std::uint64_t round,
                             py::array_t<double>& probabilities) {
   const VecView<double> sums = vec_view<double>(estimates, "estimates");
+  detail::require_at_least(sums.size, 1, "the number of estimates");
   double* p = state_of(probabilities, "probabilities", sums.size);
   linsolve::tsallis_probabilities(sums.size, sums.data, scale, eta, p);
   return linsolve::draw_arm(sums.size, p, Philox({k0, k1}, stream), round);
@@ -273,6 +295,8 @@ linsolve::ChebState cheb_state(py::array_t<double>& theta, py::array_t<double>& 
   linsolve::ChebState state;
   state.n_arms = theta.shape(0);
   state.n_features = theta.shape(1);
+  detail::require_at_least(state.n_arms, 1, "the number of arms");
+  detail::require_at_least(state.n_features, 1, "the number of features");
   state.theta = state_of(theta, "theta", theta.size());
   state.scalars = state_of(scalars, "scalars", linsolve::ChebState::n_scalars);
   return state;

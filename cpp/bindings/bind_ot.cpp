@@ -45,6 +45,7 @@ CostVariant cost_of(const py::object& object) {
 }
 
 /// The same for the semi-dual: an array is the transposed cost (m, n), a tuple (X, Y) as above.
+/// All numbers finite: the selection of the largest scores relies on an order.
 std::unique_ptr<ot::Scores> scores_of(const py::object& object) {
   if (py::isinstance<py::tuple>(object)) {
     const auto parts = py::reinterpret_borrow<py::tuple>(object);
@@ -54,6 +55,8 @@ std::unique_ptr<ot::Scores> scores_of(const py::object& object) {
       const RowMajorView<T> x = row_major_view<T>(parts[0], "cost[0]");
       const RowMajorView<T> y = row_major_view<T>(parts[1], "cost[1]");
       detail::require_size(y.cols, x.cols, "a row of cost[1]");
+      detail::require_moderate(x.data, x.rows * x.cols, "cost[0]");
+      detail::require_moderate(y.data, y.rows * y.cols, "cost[1]");
       return ot::make_scores(x.data, x.rows, y.data, y.rows, x.cols);
     };
     if (py::isinstance<py::array_t<float>>(parts[0])) return make(0.0F);
@@ -61,9 +64,11 @@ std::unique_ptr<ot::Scores> scores_of(const py::object& object) {
   }
   if (py::isinstance<py::array_t<float>>(object)) {
     const auto view = row_major_view<float>(object, "cost");
+    detail::require_moderate(view.data, view.rows * view.cols, "cost");
     return ot::make_scores(DenseCost<float>(view.data, view.rows, view.cols));
   }
   const auto view = row_major_view<double>(object, "cost");
+  detail::require_moderate(view.data, view.rows * view.cols, "cost");
   return ot::make_scores(DenseCost<double>(view.data, view.rows, view.cols));
 }
 
@@ -86,9 +91,18 @@ ot::SmoothSolver solver_of(const std::string& name) {
                         name + "'.");
 }
 
-std::vector<double> copy_of(const py::object& object, const std::string& name, Index size) {
+VecView<double> finite_vector(const py::object& object, const char* name, Index size) {
   const VecView<double> view = vec_view<double>(object, name, size);
-  return {view.data, view.data + view.size};
+  detail::require_moderate(view.data, view.size, name);
+  return view;
+}
+
+VecView<double> weights_of(const py::object& object, const char* name, Index size) {
+  const VecView<double> view = finite_vector(object, name, size);
+  for (Index i = 0; i < size; ++i) {
+    if (view.data[i] < 0.0) throw py::value_error(std::string(name) + " must be >= 0.");
+  }
+  return view;
 }
 
 /// Weights, potentials and cost of an entropic plan.
@@ -222,11 +236,16 @@ py::tuple plan_parts(ot::ColumnPlan&& plan) {
 py::dict ot_smooth(const py::object& cost, const py::object& a, const py::object& b, double gamma,
                    Index max_nz, const py::object& start, const std::string& solver, bool dual,
                    double tol, Index max_iter, int n_threads, const py::object& callback) {
+  detail::require_positive(gamma, "gamma");
+  detail::require_at_least(max_nz, 1, "max_nz");
   const std::unique_ptr<ot::Scores> scores = scores_of(cost);
-  const VecView<double> source = vec_view<double>(a, "a", scores->sources());
-  const VecView<double> target = vec_view<double>(b, "b", scores->targets());
+  const VecView<double> source = weights_of(a, "a", scores->sources());
+  const VecView<double> target = weights_of(b, "b", scores->targets());
   std::vector<double> alpha;
-  if (!start.is_none()) alpha = copy_of(start, "start", scores->sources());
+  if (!start.is_none()) {
+    const VecView<double> from = finite_vector(start, "start", scores->sources());
+    alpha.assign(from.data, from.data + from.size);
+  }
   ot::SmoothOptions options;
   options.solver = solver_of(solver);
   options.dual = dual;
@@ -260,10 +279,12 @@ py::dict ot_smooth(const py::object& cost, const py::object& a, const py::object
 
 py::dict ot_semi_dual(const py::object& cost, const py::object& a, const py::object& b,
                       double gamma, Index max_nz, const py::object& alpha, int n_threads) {
+  detail::require_positive(gamma, "gamma");
+  detail::require_at_least(max_nz, 1, "max_nz");
   const std::unique_ptr<ot::Scores> scores = scores_of(cost);
-  const VecView<double> source = vec_view<double>(a, "a", scores->sources());
-  const VecView<double> target = vec_view<double>(b, "b", scores->targets());
-  const VecView<double> potential = vec_view<double>(alpha, "alpha", scores->sources());
+  const VecView<double> source = weights_of(a, "a", scores->sources());
+  const VecView<double> target = weights_of(b, "b", scores->targets());
+  const VecView<double> potential = finite_vector(alpha, "alpha", scores->sources());
   PyMonitor monitor{py::none()};
   ot::SemiDual problem(*scores, source.data, target.data, gamma, max_nz, n_threads, monitor);
   ot::SemiDualPoint point;
@@ -286,9 +307,12 @@ py::dict ot_route(const py::object& scores, const py::object& a, const py::objec
   if ((array.flags() & py::array::c_style) == 0) {
     throw py::value_error("scores must be C-contiguous; use numpy.ascontiguousarray.");
   }
+  detail::require_positive(gamma, "gamma");
+  detail::require_at_least(max_nz, 1, "max_nz");
+  detail::require_moderate(static_cast<const double*>(array.data()), array.size(), "scores");
   const Index groups = array.shape(0), m = array.shape(1), n = array.shape(2);
-  const VecView<double> source = vec_view<double>(a, "a", n);
-  const VecView<double> target = vec_view<double>(b, "b", m);
+  const VecView<double> source = weights_of(a, "a", n);
+  const VecView<double> target = weights_of(b, "b", m);
   ot::RouteOptions options;
   options.gamma = gamma;
   options.max_nz = max_nz;

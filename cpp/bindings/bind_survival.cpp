@@ -99,6 +99,11 @@ TableView table_of(const py::object& time, const py::object& n_at_risk, const py
   table.n_at_risk = vec_view<double>(n_at_risk, "n_at_risk", t.size).data;
   table.n_event = vec_view<double>(n_event, "n_event", t.size).data;
   table.n_tied = optional_vec_view<double>(n_tied, "n_tied", t.size).data;
+  for (Index k = 0; k < t.size; ++k) {  // ties are gone through one by one
+    if (!((table.n_tied ? table.n_tied[k] : table.n_event[k]) <= 1e9)) {
+      throw py::value_error("the events at one time must be at most 1e9.");
+    }
+  }
   table.group_ptr = ptr.data;
   table.n_groups = ptr.size - 1;
   return table;
@@ -285,6 +290,11 @@ survival::TableRows rows_of(const py::tuple& table, const std::string& name) {
   const VecView<double> t = vec_view<double>(table[0], name + ".time");
   rows.m = t.size;
   rows.time = t.data;
+  for (Index k = 0; k < rows.m; ++k) {
+    if (!std::isfinite(t.data[k]) || (k > 0 && t.data[k] <= t.data[k - 1])) {
+      throw py::value_error(name + ".time must be finite and rise.");
+    }
+  }
   rows.n_event = vec_view<double>(table[1], name + ".n_event", t.size).data;
   rows.n_censor = vec_view<double>(table[2], name + ".n_censor", t.size).data;
   rows.n_enter = optional_vec_view<double>(table[3], name + ".n_enter", t.size).data;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pybind11/pybind11.h>
 
+#include <exception>
+
 #include "taut/core/version.hpp"
 
 namespace py = pybind11;
@@ -25,6 +27,15 @@ PYBIND11_MODULE(TAUT_MODULE_NAME, m, py::mod_gil_not_used()) {
   m.doc() = "Compiled kernels of taut. Private: use the packages below taut instead.";
   m.attr("VARIANT") = TAUT_VARIANT_NAME;
   m.attr("__version__") = taut::version();
+
+  // A member of a tuple or of a dict that is of another type than the kernel's contract says.
+  py::register_local_exception_translator([](std::exception_ptr error) {
+    try {
+      if (error) std::rethrow_exception(error);
+    } catch (const py::cast_error&) {
+      PyErr_SetString(PyExc_TypeError, "A part of an argument has the wrong type.");
+    }
+  });
 
   bind_core(m);
   bind_linear(m);
