@@ -197,10 +197,23 @@ def decomposition():
 
 def bilevel():
     from taut import bilevel as b
+    from taut.linear_model import ElasticNet, Lasso, LogisticLasso
 
-    lower = b.RidgeLower(X, Y, penalty="feature")
-    b.hypergradient(lower, b.HeldOutMSE(X, Y), np.zeros(4))
-    b.check_problem(lower)
+    image = 0.1 * RNG.random((6, 6))
+    for lower, upper in (
+        (b.RidgeLower(X, Y, penalty="feature"), b.HeldOutMSE(X, Y)),
+        (b.MultinomialLower(X, CLASSES), b.HeldOutLogLoss(X, CLASSES, np.unique(CLASSES))),
+        (b.SmoothedTVLower(image), b.ImageMSE(image)),
+        (b.FieldsOfExpertsLower(image, n_filters=2, size=3), b.ImageMSE(image)),
+    ):
+        theta = getattr(lower, "initial_theta", lambda n=lower.n_theta: np.zeros(n))()
+        with contextlib.suppress(b.LowerSolverError):
+            b.hypergradient(lower, upper, theta, eps=1e-2, delta=1e-2)
+        b.check_problem(lower)
+    for model, y in ((Lasso(), Y), (ElasticNet(), Y), (LogisticLasso(), GROUP)):
+        for design in (X, sp.csc_array(X * (X > 0))):
+            criterion = b.SparseCriterion(model, design, y, cv=3)
+            criterion(criterion.start, prove=True)
 
 
 FAMILIES = [core, linear, survival, ot, privacy, graph, linsolve, decomposition, bilevel]

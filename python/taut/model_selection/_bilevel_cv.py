@@ -105,12 +105,6 @@ class BilevelCV(Meta):
     coef_, intercept_, ...
         Of the estimator.
 
-    References
-    ----------
-    .. [1] Q. Bertrand, Q. Klopfenstein, M. Massias, M. Blondel, S. Vaiter, A. Gramfort, J. Salmon
-       (2022), Implicit differentiation for fast hyperparameter selection in non-smooth convex
-       learning, J. Mach. Learn. Res. 23(149), sections 3 and 4.
-
     Raises
     ------
     TypeError
@@ -120,6 +114,12 @@ class BilevelCV(Meta):
         are not what the estimator takes.
     LowerSolverError
         In ``fit``, if the start's lower problem is not solved or has no derivative.
+
+    References
+    ----------
+    .. [1] Q. Bertrand, Q. Klopfenstein, M. Massias, M. Blondel, S. Vaiter, A. Gramfort, J. Salmon
+       (2022), Implicit differentiation for fast hyperparameter selection in non-smooth convex
+       learning, J. Mach. Learn. Res. 23(149), sections 3 and 4.
 
     Examples
     --------
