@@ -222,7 +222,8 @@ py::tuple linsolve_sor_stencil(const py::object& stencil, const py::object& b, c
   s.off = {parts[4].cast<double>(), parts[5].cast<double>(), parts[6].cast<double>()};
   for (const Index side : {s.nx, s.ny, s.nz}) {
     if (side < 1 || side > (Index{1} << 20)) {
-      throw py::value_error("stencil sides must be in 1 .. 2^20, got " + std::to_string(side) + ".");
+      throw py::value_error("stencil sides must be in 1 .. 2^20, got " + std::to_string(side) +
+                            ".");
     }
   }
   const linsolve::Options options =

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import warnings
 
 import numpy as np
@@ -39,8 +38,16 @@ def core():
 
 def linear():
     from taut import prox
-    from taut.linear_model import PRESTO, AdaptiveLasso, GroupLasso, MultiTaskLasso, PenalizedGLM
-    from taut.linear_model import RelaxedLasso, SparseGroupLasso, lasso_path
+    from taut.linear_model import (
+        PRESTO,
+        AdaptiveLasso,
+        GroupLasso,
+        MultiTaskLasso,
+        PenalizedGLM,
+        RelaxedLasso,
+        SparseGroupLasso,
+        lasso_path,
+    )
 
     few = {"max_iter": 50, "tol": 1e-4}
     for design in (X, X.astype(np.float32), sp.csc_array(X * (X > 0))):
@@ -214,6 +221,7 @@ def bilevel():
         for design in (X, sp.csc_array(X * (X > 0))):
             criterion = b.SparseCriterion(model, design, y, cv=3)
             criterion(criterion.start, prove=True)
+            criterion.coefficients()
 
 
 FAMILIES = [core, linear, survival, ot, privacy, graph, linsolve, decomposition, bilevel]
@@ -227,7 +235,7 @@ def record(family):
     def recorder(name, function):
         def wrapped(*args, **kwargs):
             kept = {k: v for k, v in kwargs.items() if k != "callback"}
-            calls.append((name, copy.deepcopy(args), copy.deepcopy(kept)))
+            calls.append((name, fresh(args), fresh(kept)))
             return function(*args, **kwargs)
 
         return wrapped
@@ -249,6 +257,17 @@ def record(family):
         if seen[kind] <= 3:
             few.append(call)
     return few
+
+
+def fresh(value):
+    """The same with copies of all arrays, since some functions write into theirs."""
+    if isinstance(value, np.ndarray):
+        return value.copy(order="K")
+    if isinstance(value, dict):
+        return {k: fresh(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(fresh, value))
+    return value
 
 
 def _kind(value):

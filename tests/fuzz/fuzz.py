@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Feed the compiled functions hostile arguments: wrong shapes, strides, dtypes, NaN, bad indices.
 
-``python tests/fuzz/fuzz.py FAMILY... [--inputs 1000000] [--seed 0]``; without a family, all of them.
+``python tests/fuzz/fuzz.py FAMILY... [--inputs 1000000] [--seed 0]``; without a family, all.
 Every input is a call that the library itself made (corpus.py), with one to three of its arguments
 spoilt. It may return or raise one of a few exceptions; a crash, a hang, a SystemError or any other
 exception fails, and the line printed repeats that input alone. An out-of-range read shows under
@@ -23,9 +23,8 @@ import tempfile
 import time
 import warnings
 
-import numpy as np
-
 import corpus
+import numpy as np
 
 from taut import _core
 
@@ -33,8 +32,20 @@ ALLOWED = (ValueError, TypeError, OverflowError, IndexError, KeyError, MemoryErr
 LIMIT = 0.5  # seconds, then the call is interrupted; it must stop
 HANG = 10.0  # seconds without an input finished: a hang
 WORDS = ["", "l1", "mcp", "km", "log", "equal", "quadratic", "nonsense", "\0", "\udcff", "x" * 300]
-FLOATS = [float("nan"), float("inf"), -float("inf"), -1.0, -0.0, 0.0, 1e-320, 1e-30, 0.5, 1e30,
-          1.7e308]  # fmt: skip
+FLOATS = [
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    -1.0,
+    -0.0,
+    0.0,
+    1e-320,
+    1e-30,
+    0.5,
+    1e30,
+    1.7e308,
+]
+KINDS = ["f4", "f8", "f2", "i4", "i8", "u1", "u8", "?", "c16", "O", "U3", ">f8", "g", "M8[s]"]
 INTEGERS = [-(2**63), -(2**31) - 1, -2, -1, 0, 1, 2, 3, 7, 50, 2**31 - 1, 2**31, 2**63 - 1, 2**64]
 
 
@@ -65,19 +76,32 @@ def spoil_array(rng, a):
         return a
     if way == 2:  # shape
         return rng.choice(
-            [a[:0], a[:-1] if a.ndim else a, np.concatenate([a, a[:1]]) if a.ndim else a, a[None],
-             a.ravel(), a.T, a[..., None], a.reshape(-1)[:1].reshape(()) if a.size else a,
-             np.repeat(a, 2, 0) if a.ndim else a]  # fmt: skip
+            [
+                a[:0],
+                a[:-1] if a.ndim else a,
+                np.concatenate([a, a[:1]]) if a.ndim else a,
+                a[None],
+                a.ravel(),
+                a.T,
+                a[..., None],
+                a.reshape(-1)[:1].reshape(()) if a.size else a,
+                np.repeat(a, 2, 0) if a.ndim else a,
+            ]
         )
     if way == 3:  # strides
         return rng.choice(
-            [a[::-1] if a.ndim else a, np.repeat(a, 2, 0)[::2] if a.ndim else a,
-             np.broadcast_to(a.reshape(-1)[:1].reshape(()), a.shape) if a.size else a,
-             np.asfortranarray(a), np.ascontiguousarray(a), np.flip(a), misaligned(a)]  # fmt: skip
+            [
+                a[::-1] if a.ndim else a,
+                np.repeat(a, 2, 0)[::2] if a.ndim else a,
+                np.broadcast_to(a.reshape(-1)[:1].reshape(()), a.shape) if a.size else a,
+                np.asfortranarray(a),
+                np.ascontiguousarray(a),
+                np.flip(a),
+                misaligned(a),
+            ]
         )
     if way == 4:  # dtype
-        kind = rng.choice(["f4", "f8", "f2", "i4", "i8", "u1", "u8", "?", "c16", "O", "U3", ">f8", "g",
-                           "M8[s]"])  # fmt: skip
+        kind = rng.choice(KINDS)
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -159,17 +183,6 @@ def replace(value, path, rng):
     return type(value)(changed)
 
 
-def fresh(value):
-    """Copies of all arrays: some functions write into theirs."""
-    if isinstance(value, np.ndarray):
-        return value.copy(order="K")
-    if isinstance(value, dict):
-        return {k: fresh(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(fresh, value))
-    return value
-
-
 def chosen(calls, rng, seed, i):
     """Name, arguments and places to spoil of input i; ``rng`` goes on from there."""
     rng.seed(seed << 40 | i)
@@ -186,7 +199,7 @@ def run(calls, seed, first, last, progress, only):
     for i in range(first, last):
         struct.pack_into("q", progress, 0, i)
         name, args, kwargs, places = chosen(calls, rng, seed, i)
-        call = (fresh(args), fresh(kwargs))
+        call = (corpus.fresh(args), corpus.fresh(kwargs))
         try:
             for _ in range(rng.choice([0, 1, 1, 1, 1, 2, 2, 3])):
                 if where := rng.choice(places) if places else ():
@@ -269,8 +282,9 @@ def guard(name, inputs, seed, chunk=20000):
                 failures.append(f"input {last} {what}")
                 print(
                     f"{name}: input {last} {what}; alone: "
-                    f"python tests/fuzz/fuzz.py {name} --seed {seed} --only {last}", flush=True
-                )  # fmt: skip
+                    f"python tests/fuzz/fuzz.py {name} --seed {seed} --only {last}",
+                    flush=True,
+                )
                 total["died"] += 1
                 at = last + 1
             os.close(read)
@@ -305,8 +319,10 @@ def main():
         rate = options.inputs / (time.monotonic() - start)
         functions = len({call[0] for call in RECORDED[name]})
         counts = ", ".join(f"{k} {v}" for k, v in total.most_common())
-        print(f"{name}: {options.inputs} inputs to {functions} functions, {rate:.0f}/s: {counts}",
-              flush=True)  # fmt: skip
+        print(
+            f"{name}: {options.inputs} inputs to {functions} functions, {rate:.0f}/s: {counts}",
+            flush=True,
+        )
         bad |= bool(failures)
     return bad
 
