@@ -516,7 +516,14 @@ def test_demo(capsys, tmp_path):
     linked = set(re.findall('href="([^"]*)"', index))
     assert linked == pages - {"index.html"}
     assert len(linked) == 10
-    other = ("lung.html", "lung-private.html", "colors.html", "graph.html", "heat.html")
+    other = (
+        "lung.html",
+        "lung-private.html",
+        "colors.html",
+        "graph.html",
+        "heat.html",
+        "denoise.html",
+    )
     for name in linked:
         html = (out / name).read_text(encoding="utf-8")
         assert self_contained(html)

@@ -147,8 +147,8 @@ class MAID(BaseEstimator):
     check : bool, default=True
         Run :func:`check_problem` on problems that are not native, before anything else.
     callback : callable, default=None
-        Called after each step with a dict of the current row of ``history_``; returning True ends
-        the fit.
+        Called after each step with a dict of the last row of ``history_`` and the new ``theta``;
+        returning True ends the fit.
     n_jobs : int or None, default=None
         Threads of the native problems. Results are the same for any number.
     verbose : int, default=0
@@ -533,7 +533,8 @@ class _Run:
         return min(max(float(moved @ moved) / curvature, 0.1 * self.alpha), 10.0 * self.alpha)
 
     def report(self, row: int) -> bool:
-        info = dict(zip(_FIELDS, self.rows[row], strict=True))
+        info: dict[str, Any] = dict(zip(_FIELDS, self.rows[row], strict=True))
+        info["theta"] = self.theta
         if self.o.verbose:
             print(
                 f"step {self.n_iter}: loss {info['value']:.6g}, |z| {self.norm:.3g} "

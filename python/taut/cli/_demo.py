@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from taut.cli._denoise import denoise_report
 from taut.cli._errors import UsageError
 from taut.cli._fit import MODEL_NAMES, FitResult, Options, fit_table
 from taut.cli._graph import graph_report
@@ -83,6 +84,7 @@ def run_demo(arguments: argparse.Namespace) -> None:
         write_atomically(folder / "colors.html", colors_report(arguments.n_jobs))
         write_atomically(folder / "graph.html", graph_report(arguments.n_jobs))
         write_atomically(folder / "heat.html", heat_report())
+        write_atomically(folder / "denoise.html", denoise_report(arguments.n_jobs))
     write_atomically(folder / "index.html", _index_html(done, lung))
 
     summary = RichTable(box=None, pad_edge=False, header_style="dim")
@@ -137,6 +139,8 @@ def _index_html(done: list[tuple[Case, FitResult]], lung: SurvivalResult) -> str
         "by optimal transport.</p>\n"
         '<p><a href="graph.html">A directed graph</a>: causes and effects among twelve simulated '
         "variables.</p>\n"
+        '<p><a href="denoise.html">Denoising</a>: photographs, by filters that learned '
+        "from pairs of noisy and clean ones.</p>\n"
         '<p><a href="heat.html">Heat</a>: the heat equation, by a linear solver that learns its '
         "parameter from step to step.</p>\n"
         "<h2>On a table of your own</h2>\n"

@@ -8,6 +8,7 @@ imported when something is drawn, not before; install it with ``pip install 'tau
 
 from __future__ import annotations
 
+from taut.plotting._bilevel import BilevelDisplay
 from taut.plotting._calibration import SurvivalCalibrationDisplay
 from taut.plotting._coefficients import CoefficientDisplay
 from taut.plotting._confusion import ConfusionDisplay
@@ -32,6 +33,7 @@ from taut.plotting._survival import BrierDisplay, SurvivalCurveDisplay
 from taut.plotting._transport import OTConvergenceDisplay, TransportPlanDisplay
 
 __all__ = [
+    "BilevelDisplay",
     "BrierDisplay",
     "CVCurveDisplay",
     "CoefficientDisplay",
