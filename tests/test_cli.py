@@ -515,7 +515,7 @@ def test_demo(capsys, tmp_path):
     index = (out / "index.html").read_text(encoding="utf-8")
     linked = set(re.findall('href="([^"]*)"', index))
     assert linked == pages - {"index.html"}
-    assert len(linked) == 10
+    assert len(linked) == 11
     other = (
         "lung.html",
         "lung-private.html",
