@@ -161,7 +161,10 @@ def timed(run, repeats):
 def speed(arguments):
     """Codes per second, and scikit-learn's time at an objective that is at least ours."""
     X, held_out = patches(20000, 1), patches(8192, 2)
-    print(f"{'penalty':22s}{'alpha':>8s}{'active':>8s}{'float64':>10s}{'float32':>10s}  codes/s")
+    print(f"{'penalty':22s}{'alpha':>8s}{'active':>8s}{'float64':>10s}{'float32':>10s} codes/s", end="")
+    print(f"{'updates':>9s}{'pulls':>9s}{'bound':>10s}")
+    chain = one_update()
+    print(f"one update after the other: {1e9 * chain:.1f} ns")
     for target in (5, 10):
         for penalty in penalties():
             model, _ = learn(X, penalty, target, ATOMS, 1)
@@ -173,9 +176,43 @@ def speed(arguments):
                 coder.fit(signals)
                 rates.append(len(signals) / timed(lambda c=coder, s=signals: c.transform(s), 3))
             active = (coder.transform(signals) != 0).sum(axis=1).mean()
-            print(f"{penalty!r:22s}{alpha:8.3f}{active:8.1f}{rates[0]:10.0f}{rates[1]:10.0f}")
+            print(
+                f"{penalty!r:22s}{alpha:8.3f}{active:8.1f}{rates[0]:10.0f}{rates[1]:10.0f}        ",
+                end="",
+            )
+            roofline(held_out, D, penalty, alpha, chain)
             if penalty.name == "l1":
                 against_sklearn(held_out, D, alpha)
+
+
+def one_update():
+    """Seconds of one update of descent with L1, the shortest of all.
+
+    Updates wait for one another: pull, prox, difference, pull of the next. Timed on one signal in two
+    atoms so alike that sweeps do not end.
+    """
+    atoms = np.array([[1.0, 0.0], [1.0, 1e-5]]) / np.sqrt([[1.0], [1 + 1e-10]])
+
+    def descend():
+        return _core.decomposition_encode(
+            np.array([[3.0, 2.0]]), atoms, penalty="l1", gamma=1.0, alpha=0.5, method="cd",
+            init="zero", max_iter=100_000, tol=0.0, nonnegative=False, refit=False, dense=False,
+            n_threads=1,
+        )  # fmt: skip
+
+    return timed(descend, 3) / descend()["n_updates"]
+
+
+def roofline(X, D, penalty, alpha, chain):
+    """What descent cannot go below: its updates at L1's pace, and one product for the pulls."""
+    name, gamma = coding_penalty(penalty, "cd")
+    raw = _core.decomposition_encode(
+        X, D, penalty=name, gamma=gamma, alpha=alpha, method="cd", init="zero", max_iter=1000,
+        tol=1e-4, nonnegative=False, refit=False, dense=False, n_threads=1,
+    )  # fmt: skip
+    updates = raw["n_updates"] / len(X)
+    pulls = timed(lambda: X @ D.T, 5) / len(X)
+    print(f"{updates:9.0f}{1e6 * pulls:6.1f} us{1 / (updates * chain + pulls):10.0f}", flush=True)
 
 
 def against_sklearn(X, D, alpha):
@@ -190,7 +227,7 @@ def against_sklearn(X, D, alpha):
     best = coding_objective(part, D, exact, penalty="l1", alpha=alpha).mean()
     options = dict(penalty="l1", alpha=alpha)
     ours = {}
-    for tol in (1e-2, 1e-3, 1e-4, 1e-6):
+    for tol in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6):
         took = timed(lambda t=tol: sparse_encode(X, D, tol=t, **options), 3) / len(X)
         ours[tol] = took, above(sparse_encode(part, D, tol=tol, **options), best)
         print(f"  taut tol={tol:g}: {1e6 * took:.1f} us a patch, objective +{ours[tol][1]:.1e}")
@@ -221,6 +258,7 @@ if __name__ == "__main__":
     from sklearn.decomposition import sparse_encode as sklearn_encode
     from sklearn.linear_model import orthogonal_mp_gram
 
+    from taut import _core
     from taut.decomposition import (
         DictionaryLearner,
         SparseCoder,
@@ -231,6 +269,7 @@ if __name__ == "__main__":
         sparse_encode,
         whiten,
     )
+    from taut.decomposition._coder import coding_penalty
     from taut.penalties import CEL0, L0, L1, MCP, SCAD, Lq
 
     warnings.simplefilter("ignore")

@@ -84,6 +84,7 @@ py::dict encode(const py::object& signals, const py::object& dictionary,
   }
   out["n_unfinished"] = codes.n_unfinished;
   out["n_iter"] = codes.n_iter;
+  out["n_updates"] = codes.n_updates;
   return out;
 }
 

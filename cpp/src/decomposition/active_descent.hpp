@@ -30,6 +30,7 @@ class ActiveDescent {
   std::int32_t atom(Index i) const { return atom_[i]; }
   T value(Index i) const { return value_[i]; }
   Index n_iter() const { return n_iter_; }
+  Index n_updates() const { return n_updates_; }
 
  private:
   /// Rows of the small matrix come in multiples of this; those beyond the last atom are zero.
@@ -63,7 +64,7 @@ class ActiveDescent {
   Buffer<T> pull_, scale_, block_max_;
   Index size_ = 0, capacity_ = 0;
   T step_scale_ = T(0);  ///< max |a_k's| / ||a_k||
-  Index n_iter_ = 0;
+  Index n_iter_ = 0, n_updates_ = 0;
 
   // By place in the active set.
   Buffer<std::int32_t> atom_;
@@ -106,7 +107,7 @@ void ActiveDescent<T>::grow() {
 template <class T>
 void ActiveDescent<T>::begin(const T* pulls) {
   size_ = 0;
-  n_iter_ = 0;
+  n_iter_ = n_updates_ = 0;
   std::copy_n(pulls, ld_, pull_.data());
   T largest = T(0);
   const T* norm = norm_.data();
@@ -265,6 +266,7 @@ bool ActiveDescent<T>::run_stage(const StagePenalty<T>& stage, double tol) {
         return false;
       }
       ++used;
+      n_updates_ += size_;
       settled = sweep<S, Nonnegative>() <= least_change;
     }
     renew_pulls();

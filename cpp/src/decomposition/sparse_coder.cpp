@@ -171,7 +171,7 @@ struct SparseCoder<T>::Tile {
   std::vector<T> values;
   std::vector<std::int32_t> atoms;
   std::vector<Index> counts;
-  Index n_unfinished = 0, n_iter = 0;
+  Index n_unfinished = 0, n_iter = 0, n_updates = 0;
 };
 
 template <class T>
@@ -205,6 +205,7 @@ void SparseCoder<T>::encode_tile(DenseView<T> tile, const CodingOptions& options
       }
       std::sort(code.begin(), code.end(),
                 [](const auto& a, const auto& b) { return a.first < b.first; });
+      out.n_updates += descent.n_updates();
       emit(i, finished, descent.n_iter());
     }
     return;
@@ -276,6 +277,7 @@ Codes<T> SparseCoder<T>::encode(DenseView<T> signals, const CodingOptions& optio
         out.starts[at + 1] = out.starts[at] + static_cast<std::int64_t>(size);
       }
       out.n_unfinished += part.n_unfinished;
+      out.n_updates += part.n_updates;
       out.n_iter = std::max(out.n_iter, part.n_iter);
     }
   }

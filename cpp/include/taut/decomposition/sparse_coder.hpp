@@ -58,6 +58,7 @@ struct Codes {
   std::vector<std::int64_t> starts;  ///< n + 1
   Index n_unfinished = 0;            ///< signals that ran into max_iter
   Index n_iter = 0;                  ///< most of any signal, with those before the start
+  Index n_updates = 0;               ///< of single codes by descent, one after the other
 };
 
 template <class T>
