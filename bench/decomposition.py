@@ -52,11 +52,11 @@ def at_activity(X, D, target, alpha, **options):
     return codes, alpha, active
 
 
-def learn(X, penalty, target, n_atoms, epochs, alpha=0.5):
+def learn(X, penalty, target, n_atoms, epochs, alpha=0.5, atoms=None):
     start = time.process_time()
     model = DictionaryLearner(
         n_atoms, penalty=penalty, alpha=alpha, target_sparsity=target, n_epochs=epochs,
-        random_state=0,
+        dict_init=atoms, random_state=0,
     ).fit(X)  # fmt: skip
     return model, time.process_time() - start
 
@@ -86,17 +86,21 @@ def curves(arguments):
         print(f"{target} active atoms on average, {arguments.epochs} epochs of {len(X)} patches")
         print(f"{'penalty':22s}{'alpha':>8s}{'error':>8s}{'refit':>8s}{'OMP':>8s}", end="")
         print(f"{'to l1':>8s}{'learning':>10s}  dead", flush=True)
-        first = None
-        for penalty in penalties():
-            model, took = learn(X, penalty, target, ATOMS, arguments.epochs)
+        first = atoms = None
+        for penalty in (*penalties(), "cel0 from l1's"):
+            start = None
+            if isinstance(penalty, str):
+                name, penalty, start = penalty, CEL0(), atoms
+            else:
+                name = repr(penalty)
+            model, took = learn(X, penalty, target, ATOMS, arguments.epochs, atoms=start)
             D = model.components_
+            atoms = D if penalty.name == "l1" else atoms
             codes, alpha, _ = at_activity(held_out, D, target, model.alpha_, penalty=penalty)
             refitted = sparse_encode(held_out, D, penalty=penalty, alpha=alpha, refit=True)
             now, part = error(held_out, codes, D), held_out[:1000]
             first = first or now
-            print(
-                f"{penalty!r:22s}{alpha:8.3f}{now:8.4f}{error(held_out, refitted, D):8.4f}", end=""
-            )
+            print(f"{name:22s}{alpha:8.3f}{now:8.4f}{error(held_out, refitted, D):8.4f}", end="")
             print(f"{error(part, omp(part, D, target), D):8.4f}{now / first:8.2f}", end="")
             print(f"{took:8.1f} s  {model.n_dead_}", flush=True)
             if penalty.name in ("l1", "cel0"):
@@ -161,8 +165,8 @@ def timed(run, repeats):
 def speed(arguments):
     """Codes per second, and scikit-learn's time at an objective that is at least ours."""
     X, held_out = patches(20000, 1), patches(8192, 2)
-    print(f"{'penalty':22s}{'alpha':>8s}{'active':>8s}{'float64':>10s}{'float32':>10s} codes/s", end="")
-    print(f"{'updates':>9s}{'pulls':>9s}{'bound':>10s}")
+    print(f"{'penalty':22s}{'alpha':>8s}{'active':>8s}{'float64':>10s}{'float32':>10s}", end="")
+    print(f" codes/s{'updates':>9s}{'pulls':>9s}{'bound':>10s}")
     chain = one_update()
     print(f"one update after the other: {1e9 * chain:.1f} ns")
     for target in (5, 10):
@@ -188,8 +192,8 @@ def speed(arguments):
 def one_update():
     """Seconds of one update of descent with L1, the shortest of all.
 
-    Updates wait for one another: pull, prox, difference, pull of the next. Timed on one signal in two
-    atoms so alike that sweeps do not end.
+    Updates wait for one another: pull, prox, difference, pull of the next. Timed on one signal in
+    two atoms so alike that sweeps do not end.
     """
     atoms = np.array([[1.0, 0.0], [1.0, 1e-5]]) / np.sqrt([[1.0], [1 + 1e-10]])
 

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.decomposition import sparse_encode as sklearn_encode
 from sklearn.exceptions import NotFittedError
 
-from taut import prox
+from taut import _core, prox
 from taut.decomposition import SparseCoder, coding_objective, sparse_encode
 from taut.exceptions import ConvergenceWarning
 from taut.penalties import CEL0, L0, L1, MCP, SCAD, Lq
@@ -362,3 +362,13 @@ def test_codes_that_still_move_are_reported(rng):
     for method in METHODS:
         with pytest.warns(ConvergenceWarning, match="5 of 5 codes still changed"):
             sparse_encode(X, D, penalty="l1", alpha=0.01, method=method, max_iter=2)
+
+
+def test_updates_are_counted():
+    raw = _core.decomposition_encode(
+        np.array([[3.0, 0.0]]), np.eye(2), penalty="l0", alpha=1.0, gamma=1.0, method="cd",
+        init="zero", max_iter=100, tol=1e-4, nonnegative=False, refit=False, dense=True,
+        n_threads=1,
+    )  # fmt: skip
+    # One atom: a sweep that moves it, and one that finds nothing to do.
+    assert raw["n_updates"] == 2

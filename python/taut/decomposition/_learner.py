@@ -109,7 +109,8 @@ class DictionaryLearner(Coder):
 
     Learning is not convex in the atoms, and concave penalties make it less so: on natural patches
     atoms learned with "l1", then coded with "cel0", reconstruct better than atoms learned with
-    "cel0" (the docs have figures). Try both, the former by :class:`SparseCoder` on ``components_``.
+    "cel0" (the docs have figures). Try both, the former by :class:`SparseCoder` on
+    ``components_``, or go on with "cel0" from them by ``dict_init``.
 
     Deviation from the source of "online": atoms are scaled to norm one, not only down to it.
 
