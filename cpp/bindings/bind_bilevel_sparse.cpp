@@ -2,8 +2,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
-#include <cmath>
-#include <limits>
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +10,8 @@
 
 #include "linear_factories.hpp"
 #include "monitor.hpp"
+#include "options.hpp"
+#include "taut/bilevel/projection.hpp"
 #include "taut/bilevel/sparse_lower.hpp"
 
 namespace taut::bindings {
@@ -147,6 +148,22 @@ py::tuple coefficients(const py::capsule& handle) {
   return py::make_tuple(coef, intercept + task.centre);
 }
 
+/// A copy of x, projected.
+py::array_t<double> project(const std::string& set, const py::object& x, double size) {
+  const VecView<double> view = vec_view<double>(x, "x");
+  const bool simplex = one_of<bool>(set, "set", {{"simplex", true}, {"l1", false}});
+  py::array_t<double> out(static_cast<py::ssize_t>(view.size));
+  double* u = out.mutable_data();
+  const py::gil_scoped_release release;
+  std::copy_n(view.data, view.size, u);
+  if (simplex) {
+    bilevel::project_simplex(u, view.size, size);
+  } else {
+    bilevel::project_l1(u, view.size, size);
+  }
+  return out;
+}
+
 }  // namespace
 }  // namespace taut::bindings
 
@@ -168,4 +185,7 @@ void bind_bilevel_sparse(py::module_& m) {
         arg("prove") = false, arg("callback") = py::none());
   m.def("bilevel_sparse_coefficients", &taut::bindings::coefficients,
         "Coefficients of the last solution, and its intercept.", arg("task"));
+  m.def("bilevel_project", &taut::bindings::project,
+        "The nearest point of a simplex or an l1 ball of this size.", arg("set"), arg("x"),
+        arg("size"));
 }
