@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
 from taut.bilevel._penalty import PenaltyBilevel
@@ -167,16 +168,16 @@ class HyperCleaning(ClassifierMixin, BaseEstimator):
         self : HyperCleaning
         """
         lower = self._lower(X, y)
-        X_clean, y_clean = check_X_y(X_clean, y_clean, dtype=np.float64)
-        if X_clean.shape[1] != lower.X.shape[1]:
+        rows, labels = check_X_y(X_clean, y_clean, dtype=np.float64)
+        if rows.shape[1] != lower.X.shape[1]:
             raise ValueError(
-                f"X_clean has {X_clean.shape[1]} features, X has {lower.X.shape[1]} features."
+                f"X_clean has {rows.shape[1]} features, X has {lower.X.shape[1]} features."
             )
-        unknown = np.setdiff1d(y_clean, self.classes_)
+        unknown = np.setdiff1d(labels, self.classes_)
         if unknown.size:
             raise ValueError(f"There are labels of y_clean that y does not have: {unknown}.")
-        codes = np.searchsorted(self.classes_, y_clean)
-        clean = _Multinomial(X_clean, codes, self.classes_.size, 0.0)
+        codes = np.searchsorted(self.classes_, labels)
+        clean = _Multinomial(rows, codes, self.classes_.size, 0.0)
         n = lower.n_theta
         solver = PenaltyBilevel(
             lower,
@@ -213,9 +214,10 @@ class HyperCleaning(ClassifierMixin, BaseEstimator):
         return self._finish(lower, ones, solver.x_lower_, None)
 
     def _lower(self, X: ArrayLike, y: ArrayLike) -> _Multinomial:
-        X, y = validate_data(self, X, y, dtype=np.float64)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        return _Multinomial(X, codes, self.classes_.size, float(self.alpha))
+        rows, labels = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(labels)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        return _Multinomial(rows, codes, self.classes_.size, float(self.alpha))
 
     def _finish(self, lower: _Multinomial, weights: Float64, x: Float64, solver: Any) -> Any:
         self.weights_, self.solver_ = weights, solver
@@ -234,8 +236,8 @@ class HyperCleaning(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples, n_classes)
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return np.asarray(softmax(X @ self.coef_.T, axis=1))
+        rows: Float64 = validate_data(self, X, dtype=np.float64, reset=False)
+        return np.asarray(softmax(rows @ self.coef_.T, axis=1))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable class.

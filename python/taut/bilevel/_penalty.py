@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
 from taut._random import philox_key
 from taut.bilevel._adapter import as_number, as_vector, require_members
@@ -24,6 +25,8 @@ Float64 = NDArray[np.float64]
 
 _LEAST_SIGMA = 1e-6
 _ARMIJO = 1e-4
+#: Decrease, as a share of the slope, that a step must promise where values cannot show it.
+_SLOPE = 0.1
 _HALVINGS = 30
 _LARGEST_STEP = 1e6
 #: Rounding of a value, relative.
@@ -45,7 +48,7 @@ class _Inner:
     solved: bool
 
 
-class PenaltyBilevel:
+class PenaltyBilevel(BaseEstimator):
     r"""Bilevel learning by a penalty, with gradients of both objectives and projections only.
 
     Minimises ``psi(theta) = min f(x, theta)`` over the minimisers x of the lower objective
@@ -228,10 +231,10 @@ class PenaltyBilevel:
         self.converged_, self.eb_suspect_ = False, False
         rows: list[tuple[float, float, float, float, Float64]] = []
         if self.stochastic:
-            theta, x = self._stochastic(problem, theta, x, rows)
+            theta, pair = self._stochastic(problem, theta, x, rows)
         else:
-            theta, x = self._deterministic(problem, theta, x, path, rows)
-        self._publish(problem, theta, x, rows)
+            theta, pair = self._deterministic(problem, theta, x, path, rows)
+        self._publish(problem, theta, pair, rows)
         return self
 
     # ------------------------------------------------------------------------ deterministic
@@ -291,11 +294,26 @@ class PenaltyBilevel:
             trial = problem.project_theta(theta - alpha * state.gradient)
             moved = float((trial - theta) @ (trial - theta))
             new = problem.evaluate(trial, state.y.x, state.z.x, sigma, outer, self.tol)
-            slack = state.noise + new.noise
-            if moved > 0.0 and new.value <= state.value - _ARMIJO / alpha * moved + slack:
+            if moved > 0.0 and self._decreases(theta, state, trial, new, alpha):
                 return trial, new, min(2.0 * alpha, _LARGEST_STEP)
             alpha *= 0.5
         return None
+
+    @staticmethod
+    def _decreases(
+        theta: Float64, state: _State, trial: Float64, new: _State, alpha: float
+    ) -> bool:
+        """Armijo's condition; where values differ by their noise alone, by slopes instead.
+
+        The second is the approximate condition of Hager and Zhang (2005), SIAM Journal on
+        Optimization 16(1), equation 2.9: on a quadratic both are the same.
+        """
+        d = trial - theta
+        if new.value <= state.value - _ARMIJO / alpha * float(d @ d):
+            return True
+        slope = float(state.gradient @ d)
+        near = new.value <= state.value + state.noise + new.noise
+        return near and float(new.gradient @ d) <= (2.0 * _SLOPE - 1.0) * slope
 
     # --------------------------------------------------------------------------- stochastic
 
@@ -415,8 +433,9 @@ class _Problem:
         self.owner, self.lower, self.upper = owner, owner.lower, owner.upper
         self.n_x, self.n_theta = int(self.lower.n_x), int(self.lower.n_theta)
         self.counts = {"upper": 0, "lower": 0}
-        self._project_x = owner.x_projection or getattr(self.lower, "project", lambda x: x)
-        self._project_theta = owner.theta_projection or (lambda theta: theta)
+        own = getattr(self.lower, "project", None)
+        self._project_x: Callable[[Float64], Float64] = owner.x_projection or own or _same
+        self._project_theta: Callable[[Float64], Float64] = owner.theta_projection or _same
         self._smoothness = [1.0, 1.0]
         self.diameter = float(getattr(self._project_x, "diameter", np.inf))
         if isinstance(self._project_x, Box):
@@ -601,7 +620,8 @@ class _Problem:
                         "value and gradient do not belong together. Try check_problem."
                     )
             residual = smooth * float(np.linalg.norm(d))
-            rounding = _ROUNDING * (np.linalg.norm(ge) + smooth * np.linalg.norm(e))
+            size = float(np.linalg.norm(ge)) + smooth * float(np.linalg.norm(e))
+            rounding = _ROUNDING * size
             if residual <= max(target, rounding):
                 x, fx, solved = new, f_new, True
                 break
@@ -708,6 +728,10 @@ class _Problem:
             theta = self.project_theta(theta - alpha / sigma * vt)
             y_old, z_old, y, z = y, z, y_new, z_new
             yield theta, y_old, z_old, sigma
+
+
+def _same(point: Float64) -> Float64:
+    return point
 
 
 def _stream(key: NDArray[np.uint64], k: int) -> np.random.Generator:
