@@ -132,7 +132,7 @@ class SparseCriterion:
     >>> criterion = SparseCriterion(Lasso(standardize=True), *load_diabetes(return_X_y=True))
     >>> point = criterion(criterion.start, prove=True)
     >>> round(point.value), round(float(point.gradient[0])), point.certified
-    (3073, 151, True)
+    (3217, 314, True)
     """
 
     def __init__(
