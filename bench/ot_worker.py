@@ -2,8 +2,8 @@
 """One package on one problem of ot.py, in a process and an environment of its own.
 
 Called as ``ot_worker.py PEER FILE THREADS``. FILE holds clouds X and Y and a strength; the answer
-is one line of JSON with the seconds of an iteration of each form of Sinkhorn that the package has, or,
-where FILE holds a potential, of evaluations and solves of the semi-dual.
+is one line of JSON with the seconds of an iteration of each form of Sinkhorn that the package has,
+or, where FILE holds a potential, of evaluations and solves of the semi-dual.
 """
 
 from __future__ import annotations

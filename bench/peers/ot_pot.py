@@ -45,7 +45,7 @@ def semi_dual(C, reg, max_nz, alpha, iterations):
     n, m = C.shape
     a, b = np.full(n, 1 / n), np.full(m, 1 / m)
     sparse = max_nz is not None
-    kind = smooth.SparsityConstrained(reg, max_nz=max_nz) if sparse else smooth.SquaredL2(reg)
+    kind = smooth.SparsityConstrained(max_nz, gamma=reg) if sparse else smooth.SquaredL2(reg)
     options = {"reg_type": "sparsity_constrained", "max_nz": max_nz} if sparse else {}
     out = {}
     beta = np.zeros(m)

@@ -73,9 +73,36 @@ class ColumnCurvature {
   double n_shared_ = 0.0, places_ = 0.0, weight_ = 0.0, total_ = 0.0;
 };
 
-/// out = (H + diag(damp)) v with H = -S''.
+/// Sum over the columns of a row, of those with other rows beside it, of 1 / gamma.
+std::vector<double> column_counts(const SemiDual& problem, const ColumnPlan& plan) {
+  std::vector<double> counts(at(problem.sources()));
+  for (std::size_t j = 0; j + 1 < plan.ptr.size(); ++j) {
+    if (plan.ptr[j + 1] - plan.ptr[j] < 2) continue;
+    for (Index e = plan.ptr[j]; e < plan.ptr[j + 1]; ++e) {
+      counts[at(plan.row[at(e)])] += 1.0 / problem.gamma();
+    }
+  }
+  return counts;
+}
+
+/// out = (H + diag(damp)) v with H = -S''; counts as above, read only without a centre.
 void hessian(const SemiDual& problem, const ColumnPlan& plan, const std::vector<double>& damp,
-             const std::vector<double>& v, std::vector<double>& out) {
+             const std::vector<double>& counts, const std::vector<double>& v,
+             std::vector<double>& out) {
+  if (!problem.has_centre()) {
+    // All entries are of one kind: out_i = (damp_i + counts_i) v_i - sum_j mean_j(v) / gamma.
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = (damp[i] + counts[i]) * v[i];
+    const Index* row = plan.row.data();
+    for (std::size_t j = 0; j + 1 < plan.ptr.size(); ++j) {
+      const Index begin = plan.ptr[j], end = plan.ptr[j + 1];
+      if (end - begin < 2) continue;
+      double sum = 0.0;
+      for (Index e = begin; e < end; ++e) sum += v[at(row[e])];
+      const double mean = sum / (static_cast<double>(end - begin) * problem.gamma());
+      for (Index e = begin; e < end; ++e) out[at(row[e])] -= mean;
+    }
+    return;
+  }
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = damp[i] * v[i];
   for (Index j = 0; j < plan.cols(); ++j) {
     ColumnCurvature(problem, plan, j).multiply(plan.row, v, out);
@@ -88,6 +115,7 @@ void conjugate_gradients(const SemiDual& problem, const ColumnPlan& plan,
                          const std::vector<double>& rhs, double tol, Index max_steps,
                          std::vector<double>& d) {
   const std::size_t n = rhs.size();
+  const std::vector<double> counts = column_counts(problem, plan);
   std::vector<double> r = rhs, z(n), p(n), w(n);
   d.assign(n, 0.0);
   for (std::size_t i = 0; i < n; ++i) z[i] = r[i] / diagonal[i];
@@ -95,7 +123,7 @@ void conjugate_gradients(const SemiDual& problem, const ColumnPlan& plan,
   double rz = dot(r, z);
   const double stop = tol * tol * rz;
   for (Index step = 0; step < max_steps && rz > stop && rz > 0.0; ++step) {
-    hessian(problem, plan, damp, p, w);
+    hessian(problem, plan, damp, counts, p, w);
     const double curvature = dot(p, w);
     if (!(curvature > 0.0)) break;
     const double length = rz / curvature;
@@ -196,7 +224,7 @@ bool newton(SemiDual& problem, double target, Index budget, SmoothReport& report
     // if few rows are to be looked at; else the average curvature, twice as far each time.
     const auto number = static_cast<Index>(outside.size());
     const bool few = number <= std::max<Index>(8, problem.sources() / 16) ||
-                     number * problem.targets() <= 20000000;
+                     number * problem.targets() <= 4000000;
     if (few) distances_to_columns(problem, alpha, point, outside, distance);
     for (std::size_t r = 0; r < outside.size(); ++r) {
       const std::size_t i = at(outside[r]);
