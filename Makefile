@@ -4,12 +4,15 @@
 #
 #   make demo      build taut, run `taut demo`, write taut-report/
 #   make test      build taut as users get it, run every test on the installed package
+#   make test-oldest  the tests with the oldest dependencies that pyproject.toml admits
 #   make dev       editable install in .venv, one variant only, incremental
 #   make lint      ruff, mypy, clang-format and the checks of tools/check_tree.py
 #   make format    ruff and clang-format, in place
 #   make cpp-test  unit tests of the C++ library (doctest)
 #   make cpp-bench micro-benchmarks of the C++ library (google-benchmark)
 #   make bench     benchmarks against other packages
+#   make sanitize  C++ and Python tests under AddressSanitizer and UBSan, and a defect that they see
+#   make race      C++ tests under ThreadSanitizer, and a race that it sees
 #   make fuzz      hostile arguments for every compiled function, under AddressSanitizer and UBSan
 #   make docs      documentation in docs/_build/html, examples run; DOCS_ARGS="-D plot_gallery=0" not
 #   make wheel     wheel in dist/, with both variants and a portable tag
@@ -30,7 +33,7 @@ DEV_VARIANT ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && echo v3 || ech
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test dev lint format cpp-test cpp-bench bench fuzz clean \
+.PHONY: help demo test test-oldest dev lint format cpp-test cpp-bench bench sanitize race fuzz clean \
   docs wheel wheel-test sdist sdist-test
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -120,6 +123,17 @@ docs: .venv-docs/.installed
 test: .venv-test/.installed
 	.venv-test/bin/python -m pytest -c pyproject.toml --rootdir . \
 	  --doctest-modules --pyargs ./tests taut $(TEST_ARGS)
+
+# As far as those have wheels for this Python.
+.venv-oldest/.installed: dist/.built pyproject.toml | .venv-oldest/.created
+	.venv-oldest/bin/python tools/oldest.py > .venv-oldest/constraints.txt
+	.venv-oldest/bin/python $(PIP_INSTALL) --force-reinstall --no-deps dist/*.whl
+	.venv-oldest/bin/python $(PIP_INSTALL) "$$(echo dist/*.whl)[test]" \
+	  -c .venv-oldest/constraints.txt
+	@touch $@
+
+test-oldest: .venv-oldest/.installed
+	.venv-oldest/bin/python -m pytest -c pyproject.toml --rootdir . ./tests $(TEST_ARGS)
 
 .venv-demo/.installed: dist/.built | .venv-demo/.created
 	.venv-demo/bin/python $(PIP_INSTALL) --force-reinstall --no-deps dist/*.whl
@@ -211,6 +225,15 @@ cpp-bench: .venv-cpp/.installed benchmark-library
 SANITIZED := LD_PRELOAD="$$($${CXX:-g++} -print-file-name=libasan.so)" \
   ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=2048 \
   UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+
+sanitize: .venv-asan/.installed
+	$(MAKE) cpp-test CPP_PRESET=asan
+	$(SANITIZED) .venv-asan/bin/python tools/seeded_defect.py 2>&1 | grep heap-buffer-overflow
+	$(SANITIZED) .venv-asan/bin/python -m pytest -c pyproject.toml --rootdir . \
+	  --doctest-modules --pyargs ./tests taut $(TEST_ARGS)
+
+race:
+	$(MAKE) cpp-test CPP_PRESET=tsan
 
 fuzz: .venv-asan/.installed
 	$(SANITIZED) .venv-asan/bin/python tests/fuzz/fuzz.py $(FUZZ_ARGS)

@@ -20,10 +20,10 @@ from taut.cli._private_survival import lung_private_report, release  # noqa: E40
 from taut.datasets import load_lung  # noqa: E402
 from taut.exceptions import PrivacyGuaranteeWarning  # noqa: E402
 from taut.plotting import (  # noqa: E402
+    InfluentialPointsDisplay,
     PrivacyAuditDisplay,
     PrivacyErrorDisplay,
     PrivateCurveDisplay,
-    influential_points_plot_of_the_paper,
 )
 from taut.privacy import (  # noqa: E402
     PrivateKaplanMeier,
@@ -114,12 +114,14 @@ def test_audit_against_what_is_allowed():
 
 def test_influential_points_count_the_noise():
     y = load_lung().y[:80]
-    ax = influential_points_plot_of_the_paper(y, [2.0, 20.0], random_state=0)
-    removed, nobody = (line.get_ydata() for line in ax.lines)
+    display = InfluentialPointsDisplay.from_data(y, [2.0, 20.0], random_state=0)
+    removed, nobody = (line.get_ydata() for line in display.lines_)
     assert removed[0] > removed[1]
     # Of 80 pairs each; the two counts have one distribution but for what a record adds.
     assert (np.abs(removed - nobody) < 25).all()
-    assert "not membership" in ax.get_title("left")
+    assert "not membership" in display.ax_.get_title("left")
+    with pytest.raises(ValueError, match="equally long; got 2, 1 and 1"):
+        InfluentialPointsDisplay([1.0, 2.0], [3], [3])
 
 
 # --- command line --------------------------------------------------------------------------------

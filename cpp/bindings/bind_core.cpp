@@ -10,6 +10,9 @@
 #include "monitor.hpp"
 #include "taut/core/parallel.hpp"
 #include "taut/core/philox.hpp"
+#ifdef __SANITIZE_ADDRESS__
+#include "taut/linalg/dense.hpp"
+#endif
 
 namespace {
 
@@ -132,5 +135,14 @@ void bind_core(py::module_& m) {
   m.def("open_region", &open_region, py::arg("n_blocks"), py::arg("n_threads"),
         "Run a parallel region; for tests of threads and of forked processes.");
   m.def("burn", &burn, py::arg("seconds"), py::arg("callback") = py::none(),
-        "Compute for a while, polling the monitor as kernels do; for tests of interruption.");
+        "Compute for a while, polling the monitor as kernels do;
+#ifdef __SANITIZE_ADDRESS__
+  // On purpose one element short: `make sanitize` must report it, or it sees nothing.
+  m.def("_seeded_defect", [] {
+    const std::vector<double> a(36, 1.0), x(4, 1.0);
+    std::vector<double> y(8);
+    taut::linalg::add_gemv(9, 4, 1.0, a.data(), 9, x.data(), y.data());
+    return y;
+  });
+#endif for tests of interruption.");
 }

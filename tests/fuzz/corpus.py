@@ -227,7 +227,7 @@ def bilevel():
 FAMILIES = [core, linear, survival, ot, privacy, graph, linsolve, decomposition, bilevel]
 
 
-def record(family):
+def record(family, keep_all=False):
     """The calls of compiled functions that a family makes, as (name, args, kwargs), copied."""
     calls = []
     originals = {n: f for n, f in vars(_core).items() if callable(f) and not n.startswith("_")}
@@ -250,6 +250,8 @@ def record(family):
     finally:
         for name, function in originals.items():
             setattr(_core, name, function)
+    if keep_all:
+        return calls
     seen, few = {}, []
     for call in calls:  # of the same function with the same kinds of arguments a handful
         kind = (call[0], _kind(call[1]), _kind(call[2]))

@@ -17,10 +17,10 @@ from taut.plotting._filters import FilterDisplay
 from taut.plotting._graph import DagDisplay
 from taut.plotting._path import PathDisplay
 from taut.plotting._privacy import (
+    InfluentialPointsDisplay,
     PrivacyAuditDisplay,
     PrivacyErrorDisplay,
     PrivateCurveDisplay,
-    influential_points_plot_of_the_paper,
 )
 from taut.plotting._relaxation import (
     FramesDisplay,
@@ -41,6 +41,7 @@ __all__ = [
     "DagDisplay",
     "FilterDisplay",
     "FramesDisplay",
+    "InfluentialPointsDisplay",
     "LearnedIterationsDisplay",
     "LearnedParameterDisplay",
     "OTConvergenceDisplay",
@@ -53,5 +54,4 @@ __all__ = [
     "SurvivalCalibrationDisplay",
     "SurvivalCurveDisplay",
     "TransportPlanDisplay",
-    "influential_points_plot_of_the_paper",
 ]

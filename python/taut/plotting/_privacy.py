@@ -362,16 +362,8 @@ class PrivacyAuditDisplay:
         return self
 
 
-def influential_points_plot_of_the_paper(
-    y: Any,
-    epsilons: Sequence[float],
-    *,
-    threshold: float = 0.2,
-    ax: Any = None,
-    random_state: Any = None,
-    **options: Any,
-) -> Any:
-    """Count "influential points" as arXiv 2412.05164 does, beside the same count without removals.
+class InfluentialPointsDisplay:
+    """Counts of "influential points" as arXiv 2412.05164 has them, beside those without removals.
 
     A record is called influential if a noisy curve without it is, somewhere, further than
     ``threshold`` from a noisy curve with all. The dashed line removes nobody and counts the same:
@@ -380,49 +372,104 @@ def influential_points_plot_of_the_paper(
 
     Parameters
     ----------
-    y : as in :class:`~taut.survival.KaplanMeier`
-    epsilons : sequence of float
+    epsilons : array-like of shape (n_epsilons,)
         Nominal.
-    threshold : float, default=0.2
-    ax : Axes, optional
-    random_state : int, Generator or RandomState, optional
-    **options
-        Of :class:`~taut.privacy.TimeIndexedLaplaceKaplanMeier`.
+    removed, unchanged : array-like of shape (n_epsilons,)
+        Counts with each record removed once, and with nobody removed.
 
-    Returns
-    -------
-    Axes
-        With the counts as ``lines``: with one record removed, and with none.
+    Attributes
+    ----------
+    lines_ : list of Line2D
+        Of `removed` and of `unchanged`.
+    ax_ : Axes
+    figure_ : Figure
 
     Raises
     ------
     ImportError
-        If matplotlib is not installed.
+        In ``plot``, if matplotlib is not installed.
+    ValueError
+        If the lengths differ.
 
     Examples
     --------
-    >>> from matplotlib.figure import Figure
     >>> from taut.datasets import load_lung
-    >>> from taut.plotting import influential_points_plot_of_the_paper
-    >>> ax = Figure().add_subplot()
-    >>> ax = influential_points_plot_of_the_paper(load_lung().y, [1.0, 4.0], ax=ax, random_state=0)
-    >>> len(ax.lines)
+    >>> from taut.plotting import InfluentialPointsDisplay
+    >>> y = load_lung().y
+    >>> display = InfluentialPointsDisplay.from_data(y, [1.0, 4.0], random_state=0)
+    >>> len(display.lines_)
     2
     """
-    from taut._random import generator
-    from taut.privacy._time_indexed import influential_points
 
-    rng = generator(random_state)
-    counts = np.array(
-        [influential_points(y, epsilon, threshold, rng, options) for epsilon in epsilons]
-    )
-    if ax is None:
-        (ax,) = _style.new_axes()
-    ax.plot(epsilons, counts[:, 0], "o-", color=_style.BLUE, label="each record removed once")
-    ax.plot(epsilons, counts[:, 1], "s--", color=_style.VERMILLION, label="nobody removed")
-    ax.set_xlabel("nominal epsilon")
-    ax.set_ylabel("“influential points”")
-    ax.set_title("measures output noise, not membership", loc="left")
-    ax.legend(frameon=False, fontsize=9)
-    _style.tidy(ax)
-    return ax
+    ax_: Any
+    figure_: Any
+    lines_: list[Any]
+
+    def __init__(self, epsilons: Any, removed: Any, unchanged: Any) -> None:
+        self.epsilons, self.removed, self.unchanged = map(
+            np.atleast_1d, (epsilons, removed, unchanged)
+        )
+        if not len(self.epsilons) == len(self.removed) == len(self.unchanged):
+            raise ValueError(
+                "epsilons, removed and unchanged must be equally long; got "
+                f"{len(self.epsilons)}, {len(self.removed)} and {len(self.unchanged)}."
+            )
+
+    @classmethod
+    def from_data(
+        cls,
+        y: Any,
+        epsilons: Sequence[float],
+        ax: Any = None,
+        *,
+        threshold: float = 0.2,
+        random_state: Any = None,
+        **options: Any,
+    ) -> InfluentialPointsDisplay:
+        """Count and draw.
+
+        Parameters
+        ----------
+        y : as in :class:`~taut.survival.KaplanMeier`
+        epsilons : sequence of float
+            Nominal.
+        ax : Axes, optional
+        threshold : float, default=0.2
+            Distance of two curves.
+        random_state : int, Generator or RandomState, optional
+        **options
+            Of :class:`~taut.privacy.TimeIndexedLaplaceKaplanMeier`.
+
+        Returns
+        -------
+        InfluentialPointsDisplay
+            The display, drawn.
+        """
+        from taut._random import generator
+        from taut.privacy._time_indexed import influential_points
+
+        rng = generator(random_state)
+        counts = [influential_points(y, epsilon, threshold, rng, options) for epsilon in epsilons]
+        return cls(epsilons, *np.array(counts).T).plot(ax)
+
+    def plot(self, ax: Any = None) -> InfluentialPointsDisplay:
+        """Draw into ``ax``, or into a new figure.
+
+        Returns
+        -------
+        InfluentialPointsDisplay
+            The display itself, with ``ax_`` and ``figure_`` set.
+        """
+        if ax is None:
+            (ax,) = _style.new_axes()
+        removed = ax.plot(self.epsilons, self.removed, "o-", color=_style.BLUE)
+        unchanged = ax.plot(self.epsilons, self.unchanged, "s--", color=_style.VERMILLION)
+        self.lines_ = [*removed, *unchanged]
+        ax.set_xlabel("nominal epsilon")
+        ax.set_ylabel("“influential points”")
+        ax.set_title("measures output noise, not membership", loc="left")
+        labels = ("each record removed once", "nobody removed")
+        ax.legend(self.lines_, labels, frameon=False, fontsize=9)
+        _style.tidy(ax)
+        self.ax_, self.figure_ = ax, _style.figure_of(ax)
+        return self
