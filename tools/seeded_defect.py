@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Read past the end of a vector in the compiled module, which only sanitized builds offer."""
+
 from __future__ import annotations
 
 import importlib
