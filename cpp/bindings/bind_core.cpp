@@ -135,7 +135,7 @@ void bind_core(py::module_& m) {
   m.def("open_region", &open_region, py::arg("n_blocks"), py::arg("n_threads"),
         "Run a parallel region; for tests of threads and of forked processes.");
   m.def("burn", &burn, py::arg("seconds"), py::arg("callback") = py::none(),
-        "Compute for a while, polling the monitor as kernels do;
+        "Compute for a while, polling the monitor as kernels do; for tests of interruption.");
 #ifdef __SANITIZE_ADDRESS__
   // On purpose one element short: `make sanitize` must report it, or it sees nothing.
   m.def("_seeded_defect", [] {
@@ -144,5 +144,5 @@ void bind_core(py::module_& m) {
     taut::linalg::add_gemv(9, 4, 1.0, a.data(), 9, x.data(), y.data());
     return y;
   });
-#endif for tests of interruption.");
+#endif
 }

@@ -99,14 +99,19 @@ TableView table_of(const py::object& time, const py::object& n_at_risk, const py
   table.n_at_risk = vec_view<double>(n_at_risk, "n_at_risk", t.size).data;
   table.n_event = vec_view<double>(n_event, "n_event", t.size).data;
   table.n_tied = optional_vec_view<double>(n_tied, "n_tied", t.size).data;
-  for (Index k = 0; k < t.size; ++k) {  // ties are gone through one by one
-    if (!((table.n_tied ? table.n_tied[k] : table.n_event[k]) <= 1e9)) {
-      throw py::value_error("the events at one time must be at most 1e9.");
-    }
-  }
   table.group_ptr = ptr.data;
   table.n_groups = ptr.size - 1;
   return table;
+}
+
+/// Tied events are gone through one by one.
+void require_countable(const TableView& table) {
+  const double* counts = table.n_tied ? table.n_tied : table.n_event;
+  for (Index k = 0; k < table.group_ptr[table.n_groups]; ++k) {
+    if (!(counts[k] <= 1e9)) {
+      throw py::value_error("the events at one time must be at most 1e9.");
+    }
+  }
 }
 
 py::tuple inspect(const py::object& time, int n_threads) {
@@ -194,6 +199,7 @@ py::tuple survival_curve(const py::object& time, const py::object& n_at_risk,
                          const py::object& group_ptr, const std::string& estimator, bool hazard,
                          int n_threads) {
   const TableView table = table_of(time, n_at_risk, n_event, n_tied, group_ptr);
+  require_countable(table);
   const Estimator kind = estimator_of(estimator);
   Buffer<double> value(table.rows()), se(table.rows());
   {
@@ -229,6 +235,7 @@ py::array_t<double> jackknife(const py::dict& columns, const std::string& estima
                               const py::object& group) {
   TableView table = table_of(columns["time"], columns["n_at_risk"], columns["n_event"],
                              columns["n_tied"], columns["group_ptr"]);
+  require_countable(table);
   table.n_censor = vec_view<double>(columns["n_censor"], "n_censor", table.rows()).data;
   table.event_squares =
       optional_vec_view<double>(columns["event_squares"], "event_squares", table.rows()).data;

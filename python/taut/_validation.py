@@ -260,9 +260,17 @@ def check_response(y: Any, n_samples: int, owner: str, *, several: bool = False)
         than X, or holds NaN or infinity.
     """
     _require_y(y, owner)
-    array = check_array(
-        y, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="y", ensure_min_samples=0
-    )
+    try:
+        array = check_array(
+            y, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="y", ensure_min_samples=0
+        )
+    except ValueError as error:
+        if not str(error).startswith("could not convert string"):
+            raise
+        raise ValueError(
+            f"{owner} fits numbers: y must hold reals, got labels ({error}). LogisticLasso and "
+            "MultinomialLasso fit labels."
+        ) from None
     if several:
         if array.ndim != 2:
             raise ValueError(

@@ -217,6 +217,8 @@ def bilevel():
         with contextlib.suppress(b.LowerSolverError):
             b.hypergradient(lower, upper, theta, eps=1e-2, delta=1e-2)
         b.check_problem(lower)
+    for projection in (b.Simplex(), b.L1Ball(0.5)):
+        projection(X[0])
     for model, y in ((Lasso(), Y), (ElasticNet(), Y), (LogisticLasso(), GROUP)):
         for design in (X, sp.csc_array(X * (X > 0))):
             criterion = b.SparseCriterion(model, design, y, cv=3)
