@@ -262,7 +262,12 @@ def check_response(y: Any, n_samples: int, owner: str, *, several: bool = False)
     _require_y(y, owner)
     try:
         array = check_array(
-            y, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="y", ensure_min_samples=0
+            y,
+            ensure_2d=False,
+            allow_nd=True,
+            dtype=np.float64,
+            input_name="y",
+            ensure_min_samples=0,
         )
     except ValueError as error:
         if not str(error).startswith("could not convert string"):

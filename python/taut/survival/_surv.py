@@ -152,7 +152,7 @@ def _columns(y: Any) -> tuple[Any, Any, Any]:
         return array[:, 0], array[:, 1], array[:, 2] if array.shape[1] == 3 else None
     raise TypeError(
         "y must be a structured array with the fields event and time (Surv.from_arrays), an array "
-        "of shape (n, 2) or (n, 3) with the columns time, event[, entry], or the tuple (time, event) "
+        "of shape (n, 2) or (n, 3) with columns time, event[, entry], or a tuple (time, event) "
         f"or (time, event, entry); got {type(y).__name__} of shape {array.shape}."
     )
 
