@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from scipy.special import xlogy
 
 from taut import datafits, penalties
 from taut._validation import check_groups
@@ -89,6 +90,16 @@ class Case:
             **_LOSS.get(self.datafit, {}),
         )
 
+    def unit(self) -> float:
+        """What the tolerance is relative to: the null loss, for counts the null deviance's half."""
+        if self.datafit != "poisson":
+            return self.null_loss()
+        s = self.options.get("sample_weight", np.ones(self.y.size))
+        s = s / s.sum()
+        # Counts that the null model fits have a deviance of rounding: the kernel's floor.
+        floor = 1e-8 * (s @ self.y)
+        return max(self.null_loss() - s @ (self.y - xlogy(self.y, self.y)), floor)
+
     def pull(self) -> float:
         """Largest gradient of the model without penalised coefficients."""
         options = {k: v for k, v in self.options.items() if k != "penalty_factor"}
@@ -158,7 +169,7 @@ class Case:
         value, reached = self.judge(coef, intercept, alpha)
         if not self.penalty.convex:
             return reached / self.pull()
-        unit = self.null_loss()
+        unit = self.unit()
         if reached > 1e-7 * unit:
             # The judge's dual points are poor away from the optimum. Any point with its gap bounds
             # the minimum from below, so a better one proves more.

@@ -280,6 +280,17 @@ def test_sqrt_lasso_where_it_interpolates():
     assert 1e-9 < strict["dual_gaps"][-1] / strict["null_loss"] < 1e-6
 
 
+def test_search_for_the_scale_ends_where_fits_begin_to_interpolate():
+    rng = np.random.default_rng(3)
+    for trial in range(100):
+        X = rng.standard_normal((6, 10))
+        y = X[:, 0] + rng.standard_normal(6)
+        floor, tol = ((0.0, 1e-6), (1e-3, 1e-8))[trial % 2]
+        fit = solve(X, y, "sqrt", n_alphas=30, eps=0.05, tol=tol, sigma_min=floor)
+        assert fit["converged"].all()
+        assert fit["n_iter"].max() <= 60
+
+
 # ---------------------------------------------------------------------- certificates
 @st.composite
 def problems(draw, datafit):

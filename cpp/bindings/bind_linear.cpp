@@ -133,6 +133,7 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
   result["converged"] = to_bools(report.converged);
   result["objective"] = to_array(report.objective);
   result["null_loss"] = report.null_loss;
+  result["tol_unit"] = report.tol_unit;
   result["dev_ratio"] = to_array(report.dev_ratio);
   result["alpha_max"] = report.alpha_max;
   if (datafit == "sqrt") result["sigmas"] = to_array(report.sigmas);

@@ -112,4 +112,26 @@ def require_number(name: str, value: Any, *, must: str, ok: bool) -> None:
         raise ValueError(f"{name} must {must}, got {value}.")
 
 
-__all__ = ["Holder", "require_number"]
+def from_name(value: str | H, by_name: dict[str, type[H]], kind: type[H]) -> H:
+    """Return a holder from itself or from its name; `kind` is the class of them all.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If it is neither a name nor a holder of that kind.
+    """
+    if isinstance(value, kind):
+        return value
+    what = kind.__name__.lower()
+    names = ", ".join(repr(name) for name in by_name)
+    if not isinstance(value, str):
+        home = kind.__module__
+        raise TypeError(f"{what} must be one of {names}, or of {home}, got {value!r}.")
+    if value not in by_name:
+        raise ValueError(f"{what} must be one of {names}, got {value!r}.")
+    return by_name[value]()
+
+
+__all__ = ["Holder", "from_name", "require_number"]

@@ -2,6 +2,7 @@
 #include "taut/datafit/quadratic.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "taut/linalg/kernels.hpp"
 
@@ -19,6 +20,15 @@ double Quadratic::value(const double* eta) const {
     }
   }
   return 0.5 * total;
+}
+
+double Quadratic::residual_scale() const {
+  double square = 0.0;
+  for (Index k = 0; k < outputs(); ++k) {
+    const double* y = y_ + k * rows();
+    square += linalg::weighted_dot(weights(), y, y, rows());
+  }
+  return std::sqrt(square);
 }
 
 void Quadratic::residual(const double* eta, double* r) const {

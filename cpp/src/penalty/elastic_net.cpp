@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "taut/linalg/kernels.hpp"
+
 namespace taut::penalty {
 namespace {
 
@@ -14,8 +16,6 @@ constexpr double k_inf = std::numeric_limits<double>::infinity();
 double entry(const std::vector<double>& v, Index j, double otherwise) {
   return v.empty() ? otherwise : v[static_cast<std::size_t>(j)];
 }
-
-double soft(double z, double t) { return z > t ? z - t : (z < -t ? z + t : 0.0); }
 
 /// sup over u in [0, bound] of a u - l2 u^2 / 2, for a >= 0.
 double one_sided(double a, double l2, double bound) {
@@ -74,7 +74,7 @@ void ElasticNet::prox(double* b, double step, Index j) const {
   for (Index k = 0; k < outputs(); ++k) {
     const Piece q = piece(j, k);
     // One coordinate is convex, so the box clips the unconstrained answer.
-    const double u = soft(b[k], step * q.l1) / (1.0 + step * q.l2);
+    const double u = linalg::soft_threshold(b[k], step * q.l1) / (1.0 + step * q.l2);
     b[k] = std::clamp(u, q.lower, q.upper);
   }
 }

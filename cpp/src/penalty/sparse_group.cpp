@@ -7,12 +7,12 @@
 #include <limits>
 #include <utility>
 
+#include "taut/linalg/kernels.hpp"
+
 namespace taut::penalty {
 namespace {
 
 constexpr double k_inf = std::numeric_limits<double>::infinity();
-
-double soft(double z, double t) { return z > t ? z - t : (z < -t ? z + t : 0.0); }
 
 double norm(const double* u, Index n) {
   double square = 0.0;
@@ -94,7 +94,7 @@ void SparseGroup::prox(double* u, double step, Index b) const {
   if (step == 0.0) return;
   BlockNorm e;
   as_norm(b, e);
-  for (Index k = 0; k < width(b); ++k) u[k] = soft(u[k], step * e.lasso);
+  for (Index k = 0; k < width(b); ++k) u[k] = linalg::soft_threshold(u[k], step * e.lasso);
   const double size = norm(u, width(b)), t = step * e.norm;
   const double shrink = size > t ? 1.0 - t / size : 0.0;
   for (Index k = 0; k < width(b); ++k) u[k] *= shrink;
@@ -109,8 +109,8 @@ double SparseGroup::subdiff_distance(const double* u, const double* g, Index b) 
   double square = 0.0;
   for (Index k = 0; k < width(b); ++k) {
     const double smooth = g[k] + e.norm * u[k] / size;
-    const double d =
-        u[k] != 0.0 ? smooth + (u[k] > 0.0 ? e.lasso : -e.lasso) : soft(smooth, e.lasso);
+    const double d = u[k] != 0.0 ? smooth + (u[k] > 0.0 ? e.lasso : -e.lasso)
+                                 : linalg::soft_threshold(smooth, e.lasso);
     square += d * d;
   }
   return std::sqrt(square);

@@ -13,19 +13,10 @@ namespace {
 
 constexpr double k_inf = std::numeric_limits<double>::infinity();
 
-/// A coordinate whose pivot falls below this share of its diagonal depends on those in the factor.
-constexpr double k_pivot_tolerance = 1e-11;
-/// Rebuilding the factor from the Gram bounds the rounding that updates pile up.
-constexpr Index k_max_removals = 2000;
-
 /// Rates of penalty below this share of their parts are rounding.
 constexpr double k_tie = 1e-12;
-/// Shares of a column in another, norms being equal, below which they are rounding.
-constexpr double k_rounding = 1e-10;
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
-
-double soft(double z, double t) { return z > t ? z - t : (z < -t ? z + t : 0.0); }
 
 }  // namespace
 
@@ -84,7 +75,8 @@ void ActiveSetQP::sweep(const std::vector<Index>& coordinates) {
     const double curvature = g[a] + e.l2;
     if (!(curvature > 0.0)) continue;
     const double old = w_[at(a)];
-    const double now = std::clamp(soft(g[a] * old + q_[at(a)], e.l1) / curvature, e.lower, e.upper);
+    const double now = std::clamp(linalg::soft_threshold(g[a] * old + q_[at(a)], e.l1) / curvature,
+                                  e.lower, e.upper);
     if (now == old) continue;
     w_[at(a)] = now;
     linalg::axpy(old - now, g, q_.data(), size_);
@@ -147,7 +139,7 @@ bool ActiveSetQP::slide(Index a) {
   // Shares that are rounding take no part: a walk along them would have no end in sight.
   for (std::size_t i = 0; i < support_.size(); ++i) {
     const Index b = support_[i];
-    if (c[i] * c[i] * column(b)[b] <= k_rounding * k_rounding * g[a]) c[i] = 0.0;
+    if (c[i] * c[i] * column(b)[b] <= k_share_rounding * k_share_rounding * g[a]) c[i] = 0.0;
   }
   double rate = slope(a, 1.0);
   for (std::size_t i = 0; i < support_.size(); ++i) rate -= slope(support_[i], c[i]);

@@ -84,7 +84,7 @@ void CoordinateDescent::sweep(const std::vector<Index>& slots) {
     double now = old - gradient(slot) / slot.curvature;
     if (pieces_) {
       const double t = slot.piece.l1 / slot.curvature;
-      const double soft = now > t ? now - t : (now < -t ? now + t : 0.0);
+      const double soft = linalg::soft_threshold(now, t);
       now = std::clamp(soft / (1.0 + slot.piece.l2 / slot.curvature), slot.piece.lower,
                        slot.piece.upper);
     } else if (folded_) {

@@ -11,6 +11,8 @@
 namespace taut::solver {
 namespace {
 
+/// Rounds of a model of blocks before its gap is asked.
+constexpr Index k_first_rounds = 4;
 constexpr Index k_tile = 64;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
@@ -95,25 +97,39 @@ InnerReport GramQuadratic::solve(Iterate& at, double target, Index max_iter, Mon
   model_->load(problem_.penalty, coordinates_.data(), 1.0);
   // A model of one column solves the outputs one by one.
   const Index together = model_->outputs();
-  report.converged = true;
-  for (Index k = 0; k < K; k += together) {
-    for (Index a = 0; a < m; ++a) {
-      const double* b = &at.coef[at_(features_[at_(a)] * K + k)];
-      for (Index t = 0; t < together; ++t) {
-        model_->w(a * together + t) = b[t];
-        model_->q(a * together + t) = -grad_[at_(a * K + k + t)];
+  // Rounding apart, blocks with columns in common may take long over slopes that are worth nothing:
+  // there the gap is asked from time to time.
+  penalty::BlockNorm norm;
+  const bool asks = problem_.penalty.has_dual() && problem_.penalty.as_norm(0, norm);
+  Index rounds = asks ? std::min(k_first_rounds, max_iter) : max_iter;
+  while (true) {
+    report.converged = true;
+    Index sweeps = 0;
+    for (Index k = 0; k < K; k += together) {
+      for (Index a = 0; a < m; ++a) {
+        const double* b = &at.coef[at_(features_[at_(a)] * K + k)];
+        for (Index t = 0; t < together; ++t) {
+          model_->w(a * together + t) = b[t];
+          model_->q(a * together + t) = -grad_[at_(a * K + k + t)];
+        }
+      }
+      const GramModel::Report r = model_->solve(violation, rounds, problem_.n_threads);
+      sweeps = std::max(sweeps, r.sweeps + std::max<Index>(r.newton_steps, 1));
+      report.converged = report.converged && r.converged;
+      for (Index a = 0; a < m; ++a) {
+        double* b = &at.coef[at_(features_[at_(a)] * K + k)];
+        for (Index t = 0; t < together; ++t) b[t] = model_->w(a * together + t);
       }
     }
-    const GramModel::Report r = model_->solve(violation, max_iter, problem_.n_threads);
-    report.iterations = std::max(report.iterations, r.sweeps + std::max<Index>(r.newton_steps, 1));
-    report.converged = report.converged && r.converged;
-    for (Index a = 0; a < m; ++a) {
-      double* b = &at.coef[at_(features_[at_(a)] * K + k)];
-      for (Index t = 0; t < together; ++t) b[t] = model_->w(a * together + t);
-    }
+    report.iterations += sweeps;
+    refresh(problem_, at, features_.data(), m);
+    refresh_gradient(at, 0);
+    if (report.converged || report.iterations >= max_iter || !asks) break;
+    report.converged = duality_gap(problem_, at, features_.data(), m, grad_.data(),
+                                   objective(problem_, at, features_.data(), m)) <= target;
+    if (report.converged) break;
+    rounds = std::min(2 * rounds, max_iter);
   }
-  refresh(problem_, at, features_.data(), m);
-  refresh_gradient(at, 0);
   report.grad = grad_.data();
   return report;
 }

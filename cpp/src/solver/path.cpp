@@ -13,6 +13,7 @@
 #include "taut/design/reordered.hpp"
 #include "taut/design/standardized.hpp"
 #include "taut/linalg/kernels.hpp"
+#include "taut/solver/far_columns.hpp"
 #include "taut/solver/free_basis.hpp"
 #include "taut/solver/plain_least_squares.hpp"
 #include "taut/solver/problem.hpp"
@@ -185,6 +186,27 @@ PathReport fit_in_basis(const design::Design& given, const FreeBasis* basis,
                                options.n_threads);
   report.finite = Z.finite();
   if (!report.finite) return report;
+  if (const auto far = FarColumns::make(Z)) {
+    std::vector<double> shifted(at_(K), 0.0);
+    for (Index k = 0; start_coef && k < K; ++k) {
+      shifted[at_(k)] =
+          (start_intercept ? start_intercept[k] : 0.0) + far->shift(start_coef + k * p);
+    }
+    report = fit_in_basis(far->design(), nullptr, datafit, penalty, offset, options, start_coef,
+                          start_intercept ? shifted.data() : nullptr, out, caller);
+    for (Index step = 0; step < report.n_done; ++step) {
+      double* intercepts = out.intercepts + step * K;
+      double mean = 0.0;
+      for (Index k = 0; k < K; ++k) {
+        double* coef = out.coefs + (step * K + k) * p;
+        intercepts[k] -= far->shift(coef);
+        if (basis) basis->from_basis(coef, intercepts + k);
+        mean += intercepts[k] / static_cast<double>(K);
+      }
+      for (Index k = 0; datafit.is_shift_invariant() && k < K; ++k) intercepts[k] -= mean;
+    }
+    return report;
+  }
   penalty.set_scale(Z.scales());
   std::vector<double> curvature(at_(p));
   for (Index j = 0; j < p; ++j) {
@@ -212,8 +234,8 @@ PathReport fit_in_basis(const design::Design& given, const FreeBasis* basis,
   const double shift = plain ? plain->shift() : 0.0;
 
   const auto inner = make_inner(solved, penalty, options);
-  const double unit_loss = datafit.excess(report.null_loss);
-  WorkingSet driver(solved, penalty, options, *inner, unit_loss, monitor);
+  report.tol_unit = datafit.excess(report.null_loss);
+  WorkingSet driver(solved, penalty, options, *inner, report.tol_unit, monitor);
   driver.start(at, grad, true);
   report.alpha_max = entry_alpha(Z, solved, at, grad, 2.0 * shift);
   const std::vector<double> alphas =
@@ -263,7 +285,8 @@ PathReport fit_in_basis(const design::Design& given, const FreeBasis* basis,
     report.n_iter.push_back(done.iterations);
     report.n_active.push_back(active);
     report.converged.push_back(
-        done.converged && (shortage == 0.0 || report.dual_gaps.back() <= options.tol * unit_loss));
+        done.converged &&
+        (shortage == 0.0 || report.dual_gaps.back() <= options.tol * report.tol_unit));
     ++report.n_done;
 
     if (options.max_active >= 0 && active > options.max_active) break;

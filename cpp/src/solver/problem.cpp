@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "taut/core/parallel.hpp"
 #include "taut/linalg/dense.hpp"
@@ -178,8 +179,10 @@ double duality_gap(const Problem& problem, const double* residual, const Index* 
   double best = dual(c_max);
   const double other = problem.datafit.best_scale(residual, c_max);
   if (other != c_max) best = std::max(best, dual(other));
-  // A gap is never negative: below zero there is only the rounding of the two objectives.
-  return std::max(0.0, primal - best) + open_part;
+  // A gap is never negative: below zero there is only the rounding of the two objectives. What is not
+  // a number proves nothing.
+  const double gap = std::max(primal - best, 0.0) + open_part;
+  return std::isnan(gap) ? std::numeric_limits<double>::infinity() : gap;
 }
 
 double subdiff_distance(const Problem& problem, const Iterate& at, const Index* features,
@@ -187,8 +190,10 @@ double subdiff_distance(const Problem& problem, const Iterate& at, const Index* 
   const Index K = problem.outputs();
   double worst = 0.0;
   for_each_block(problem, features, count, [&](Index block, Index first, Index c) {
-    worst = std::max(
-        worst, problem.penalty.subdiff_distance(&at.coef[at_(first * K)], grad + c * K, block));
+    const double distance =
+        problem.penalty.subdiff_distance(&at.coef[at_(first * K)], grad + c * K, block);
+    worst =
+        std::isnan(distance) ? std::numeric_limits<double>::infinity() : std::max(worst, distance);
   });
   return worst;
 }

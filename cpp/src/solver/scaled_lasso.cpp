@@ -12,7 +12,11 @@ namespace {
 
 /// Least squares is solved to this share of the gap that the root may have.
 constexpr double k_inner_share = 0.2;
-constexpr Index k_most_solves = 60;
+constexpr Index k_most_solves = 200;
+/// As many steps in a row may leave more than half of log(y / x).
+constexpr Index k_most_creeping = 3;
+/// Where the bracket ends at zero it is cut to this share.
+constexpr double k_plunge = 1e-3;
 
 /// Lends the penalty another strength for a while.
 class Strength {
@@ -50,10 +54,13 @@ InnerReport ScaledLasso::solve(Iterate& at, double target, Index max_iter, Monit
   const double alpha = penalty_.alpha();
   grad_.resize(static_cast<std::size_t>(m * problem_.outputs()));
 
-  // In squares: x = sigma^2 is looked for with y(x) = ||y - eta||^2 = x, y rising slower than x.
+  // In squares: x = sigma^2 is looked for with y(x) = ||y - eta||^2 = x. Since y rises and y / x falls,
+  // the fixed point lies between x and y(x) and on their side of every x: a bracket that only shrinks.
   const double least = root_.sigma_min() * root_.sigma_min();
-  double low = least, high = std::numeric_limits<double>::infinity();
-  double x_before = -1.0, y_before = 0.0;
+  const double most =
+      std::max(linalg::weighted_dot(root_.weights(), root_.y(), root_.y(), n), least);
+  double low = least, high = most;
+  double x_before = -1.0, y_before = 0.0, off_before = std::numeric_limits<double>::infinity();
   double x = std::max(std::pow(root_.norm(at.eta.data()), 2), least);
   if (alpha_ > 0.0 && stiffness_ > 0.0) {
     // What it becomes if no sign changes: a / (1 - alpha^2 q), a known from the strength before.
@@ -63,7 +70,7 @@ InnerReport ScaledLasso::solve(Iterate& at, double target, Index max_iter, Monit
     x = std::max(x, least);
   }
   alpha_ = alpha;
-  Index solves = 0;
+  Index solves = 0, creeping = 0;
   while (true) {
     const double sigma = std::sqrt(x);
     InnerReport inner;
@@ -93,8 +100,13 @@ InnerReport ScaledLasso::solve(Iterate& at, double target, Index max_iter, Monit
     ++solves;
     if (report.converged || m == 0 || report.iterations >= max_iter) return report;
 
-    (y > x ? low : high) = x;
     if (y <= x && x <= least) return report;  // the floor holds: sigma goes no lower
+    const double off = std::abs(std::log(y / x));
+    if (y > x) {
+      low = std::min(y, high);
+    } else {
+      high = std::max(y, low);
+    }
     double slope = stiffness_ * alpha * alpha;
     if (x_before >= 0.0 && x != x_before) {
       slope = (y - y_before) / (x - x_before);
@@ -102,11 +114,17 @@ InnerReport ScaledLasso::solve(Iterate& at, double target, Index max_iter, Monit
     }
     x_before = x;
     y_before = y;
-    // Without a slope: the step of Sun and Zhang, which never goes too far.
+    // The end of this piece, without a slope the step of Sun and Zhang. Where the fit interpolates the
+    // slope is one or more and both creep, the former out of the bracket: then its middle on the scale
+    // of logarithms.
     double next = slope > 0.0 && slope < 1.0 ? (y - slope * x) / (1.0 - slope) : y;
-    next = std::max(next, least);
-    if (!(next > low && next < high) && next != least)
-      next = y > x ? std::min(y, high) : std::max(y, low);
+    creeping = off > 0.5 * off_before ? creeping + 1 : 0;
+    off_before = off;
+    if (!(next >= low && next <= high) || slope >= 1.0 || creeping >= k_most_creeping) {
+      next = low > 0.0 ? std::sqrt(low) * std::sqrt(high) : k_plunge * high;
+      creeping = 0;
+    }
+    if (low <= least && next < k_plunge * high) next = least > 0.0 ? least : k_plunge * high;
     if (std::abs(next - x) <= 4.0 * std::numeric_limits<double>::epsilon() * x) return report;
     if (solves >= k_most_solves) return report;
     x = next;

@@ -17,14 +17,8 @@ using penalty::Shape;
 
 constexpr double k_inf = std::numeric_limits<double>::infinity();
 
-/// A coordinate whose pivot falls below this share of its diagonal depends on those in the factor.
-constexpr double k_pivot_tolerance = 1e-11;
-/// Rebuilding the factor from the Gram bounds the rounding that updates pile up.
-constexpr Index k_max_removals = 2000;
 /// lq: a second derivative in the factor may be off by this share of the Gram's diagonal.
 constexpr double k_stale = 0.05;
-/// Shares of a column in another, norms being equal, below which they are rounding.
-constexpr double k_rounding = 1e-10;
 constexpr double k_armijo = 1e-4;
 constexpr int k_halvings = 40;
 /// Times that one coordinate may be sent on by slide() in one go.
@@ -179,7 +173,7 @@ bool SeparableQP::slide(Index a) {
   for (std::size_t i = 0; i < support_.size(); ++i) {
     const Index b = support_[i];
     if (!terms_[at(b)].is_piecewise_quadratic()) return false;
-    if (c[i] * c[i] * column(b)[b] <= k_rounding * k_rounding * g[a]) c[i] = 0.0;
+    if (c[i] * c[i] * column(b)[b] <= k_share_rounding * k_share_rounding * g[a]) c[i] = 0.0;
     pivot -= c[i] * g[b];
     rate += c[i] * pull(b);
     size += std::abs(c[i] * pull(b));

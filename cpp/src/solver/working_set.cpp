@@ -31,6 +31,8 @@ constexpr double k_null_accuracy = 1e-14;
 
 /// A strength at which no penalised coefficient of a block that is free in part enters a model.
 constexpr double k_all_out = 1e30;
+/// Gradients have rounding of this share of column times the magnitude of residuals.
+constexpr double k_gradient_rounding = 4e-16;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
 
@@ -146,7 +148,7 @@ void WorkingSet::warm_start(const Iterate& at) {
 
 WorkingSet::Step WorkingSet::run(Iterate& at, Progress progress) {
   Step step;
-  const double goal = options_.tol * unit_;
+  const double goal = std::max(options_.tol * unit_, least_goal_);
   double target = k_inner_share * goal;
   admit_expected();
   while (true) {
@@ -176,13 +178,19 @@ Index WorkingSet::active(const Iterate& at) const {
 }
 
 /// Without a dual, certificates are gradients and the largest pull of the null model is their unit.
+/// It may be rounding, of which no solver can leave less.
 void WorkingSet::measure(const std::vector<double>& grad) {
   if (penalty_.has_dual()) return;
   unit_ = 0.0;
+  double norm = 0.0;
   for_each_block(problem_, nullptr, problem_.cols(), [&](Index b, Index first, Index) {
     if (in_set_[at_(first)] == k_never) return;
+    for (Index j = first; j < first + blocks_.size(b); ++j) {
+      norm = std::max(norm, problem_.Z.norm(j));
+    }
     unit_ = std::max(unit_, penalty_.pull(&grad[at_(first * problem_.outputs())], b));
   });
+  least_goal_ = k_gradient_rounding * norm * problem_.datafit.residual_scale();
 }
 
 void WorkingSet::join(Index b) {

@@ -23,7 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from taut._holder import Holder, require_number
+from taut._holder import Holder, from_name, require_number
 from taut._validation import is_real
 
 #: What y is: real numbers, class labels or counts.
@@ -224,14 +224,7 @@ def as_datafit(value: str | Datafit) -> Datafit:
     >>> as_datafit("huber")
     Huber()
     """
-    if isinstance(value, Datafit):
-        return value
-    names = ", ".join(repr(name) for name in BY_NAME)
-    if not isinstance(value, str):
-        raise TypeError(f"datafit must be one of {names}, or of taut.datafits, got {value!r}.")
-    if value not in BY_NAME:
-        raise ValueError(f"datafit must be one of {names}, got {value!r}.")
-    return BY_NAME[value]()
+    return from_name(value, BY_NAME, Datafit)
 
 
 __all__ = [

@@ -20,7 +20,7 @@ from taut._holder import Holder
 from taut._threads import n_threads
 from taut._validation import DESIGN_CHECKS, PREDICT_CHECKS, validate_data
 from taut.datafits import Datafit, Quadratic
-from taut.linear_model._problem import Problem, Raw, product, warn_unless_converged
+from taut.linear_model._problem import Problem, Raw, narrowed, product, warn_unless_converged
 from taut.penalties import L1, Penalty
 from taut.typing import ArrayLike, FloatArray, MatrixLike
 
@@ -114,13 +114,13 @@ class PenalizedModel(BaseEstimator):
         """Keep step `at` of a path as the fitted model."""
         if problem.target is not None:
             self.classes_ = problem.target.classes
-        coef = raw["coefs"][at].astype(problem.dtype)
+        coef = narrowed(raw["coefs"][at], problem.dtype)
         intercept = raw["intercepts"][at]
         if problem.single and problem.target is None:
             # A Python float leaves float32 predictions in float32.
             self.coef_, self.intercept_ = coef[0], float(intercept[0])
         else:
-            self.coef_, self.intercept_ = coef, intercept.astype(problem.dtype)
+            self.coef_, self.intercept_ = coef, narrowed(intercept, problem.dtype)
         self.dual_gap_ = float(raw["dual_gaps"][at])
         self.stop_crit_ = float(raw["stop_crits"][at]) if "stop_crits" in raw else np.nan
         if raw.get("sigmas") is not None:

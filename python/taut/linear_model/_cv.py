@@ -32,7 +32,7 @@ from taut.model_selection import OneStandardError, one_standard_error
 from taut.typing import ArrayLike, MatrixLike
 
 #: What is kept of a path that a warning may need.
-CERTIFICATE = ("converged", "dual_gaps", "stop_crits", "null_loss")
+CERTIFICATE = ("converged", "dual_gaps", "stop_crits", "tol_unit")
 
 
 @dataclass(frozen=True)

@@ -168,6 +168,12 @@ class Problem:
             # The kernel looks for NaN and infinity in the pass over X that it makes anyway.
             assert_all_finite(self.X, estimator_name=self.owner, input_name="X")
             raise ValueError("X contains values whose squares overflow; rescale its columns.")
+        if not np.isfinite(raw["objective"]).all():
+            at = raw["alphas"][~np.isfinite(raw["objective"])][0]
+            raise ValueError(
+                f"{self.owner} left the range of float64 at a penalty strength of {at:.3g}: rescale "
+                "y, or columns of X whose scales differ by more than about 1e100."
+            )
         return raw
 
     def alpha_max(self, n_threads: int) -> float:
@@ -189,11 +195,22 @@ def _check_y(
         # Rows without weight keep their place; their code does not matter.
         return target.one_hot() if matrix else (target.codes > 0).astype(np.float64), target
     if datafit.kind == "counts":
-        return check_counts(y, n, owner, weights), None
+        return _require_magnitude(check_counts(y, n, owner, weights)), None
     if several is None:
         shape = np.shape(y) if hasattr(y, "shape") else np.shape(np.asarray(y))
         several = datafit.several and len(shape) == 2 and shape[1] > 1
-    return check_response(y, n, owner, several=several), None
+    return _require_magnitude(check_response(y, n, owner, several=several)), None
+
+
+def _require_magnitude(y: Float64) -> Float64:
+    """Return y if squares of it and what is derived from those are within float64."""
+    size = float(np.abs(y).max(initial=0.0))
+    if size > 0.0 and not 1e-75 <= size <= 1e75:
+        raise ValueError(
+            f"the largest value of y has magnitude {size:.1e}, of which float64 cannot hold fourth "
+            "powers; rescale y to between 1e-75 and 1e75."
+        )
+    return y
 
 
 def warn_unless_converged(
@@ -213,12 +230,12 @@ def warn_unless_converged(
 
     def excess(item: tuple[Raw, NDArray[np.bool_]]) -> float:
         raw, mask = item
-        return float(np.max(raw[key][mask], initial=0.0)) / max(raw["null_loss"], 1e-300)
+        return float(np.max(raw[key][mask], initial=0.0)) / max(raw["tol_unit"], 1e-300)
 
     raw, mask = max((item for item in missed if item[1].any()), key=excess)
     worst = float(np.max(raw[key][mask]))
     if problem.penalty.convex:
-        reached = f"duality gap {worst:.1e} > tol * null loss = {tol * raw['null_loss']:.1e}"
+        reached = f"duality gap {worst:.1e} > tol * null loss = {tol * raw['tol_unit']:.1e}"
     else:
         reached = f"criterion {worst:.1e} (distance to stationarity, in units of the gradient)"
     several = "" if total == 1 else f" at {count} of {total} penalty strengths{where}"
@@ -228,6 +245,24 @@ def warn_unless_converged(
         ConvergenceWarning,
         stacklevel=stacklevel,
     )
+
+
+def narrowed(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Return coefficients in the type of X.
+
+    Raises
+    ------
+    ValueError
+        If the type is float32 and cannot hold them.
+    """
+    try:
+        with np.errstate(over="raise"):
+            return values.astype(dtype, copy=False)
+    except FloatingPointError:
+        raise ValueError(
+            "coefficients are beyond the range of float32, the type of X: pass X as float64, or "
+            "rescale y or the columns of X."
+        ) from None
 
 
 def product(X: Any, coef: NDArray[Any]) -> NDArray[Any]:
@@ -241,6 +276,7 @@ __all__ = [
     "Callback",
     "Problem",
     "Raw",
+    "narrowed",
     "product",
     "warn_unless_converged",
 ]

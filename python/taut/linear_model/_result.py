@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from taut._validation import Float64
 from taut.datafits import Datafit
-from taut.linear_model._problem import Problem, Raw
+from taut.linear_model._problem import Problem, Raw, narrowed
 from taut.penalties import Penalty
 
 
@@ -36,7 +36,8 @@ class PathResult:
     objective : ndarray of shape (n_alphas,)
         Mean loss plus penalty.
     null_loss : float
-        Loss of the model without coefficients; tolerances are relative to it.
+        Loss of the model without coefficients. Tolerances are relative to it, for counts to what it
+        is more than the loss of a model that fits every row.
     dev_ratio : ndarray of shape (n_alphas,)
         Share of the deviance explained.
     converged : ndarray of bool of shape (n_alphas,)
@@ -126,8 +127,8 @@ class PathResult:
 
 def path_result(problem: Problem, raw: Raw) -> PathResult:
     """Return what the kernel computed in the public layout, in the dtype of X."""
-    coefs = raw["coefs"].astype(problem.dtype, copy=False)
-    intercepts = raw["intercepts"].astype(problem.dtype, copy=False)
+    coefs = narrowed(raw["coefs"], problem.dtype)
+    intercepts = narrowed(raw["intercepts"], problem.dtype)
     return PathResult(
         alphas=raw["alphas"],
         coefs=coefs[:, 0, :].T if problem.single else coefs,

@@ -27,7 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from taut._holder import Holder, require_number
+from taut._holder import Holder, from_name, require_number
 from taut._validation import is_real
 
 
@@ -379,14 +379,7 @@ def as_penalty(value: str | Penalty) -> Penalty:
     >>> as_penalty("mcp")
     MCP()
     """
-    if isinstance(value, Penalty):
-        return value
-    names = ", ".join(repr(name) for name in BY_NAME)
-    if not isinstance(value, str):
-        raise TypeError(f"penalty must be one of {names}, or of taut.penalties, got {value!r}.")
-    if value not in BY_NAME:
-        raise ValueError(f"penalty must be one of {names}, got {value!r}.")
-    return BY_NAME[value]()
+    return from_name(value, BY_NAME, Penalty)
 
 
 __all__ = [

@@ -23,6 +23,8 @@ class Quadratic final : public Datafit {
   void curvature(const double* r, Index k, Index l, double* h) const override;
   /// The mean of r (one output).
   bool best_shift(const double* eta, const double* r, double& shift) const override;
+  /// The root of the mean square of y.
+  double residual_scale() const override;
 
  private:
   double fit(const double* r) const;

@@ -7,6 +7,9 @@
 /// float32 design loses nothing but the rounding of its own entries.
 namespace taut::linalg {
 
+/// S(z, t) = sign(z) max(|z| - t, 0).
+inline double soft_threshold(double z, double t) { return z > t ? z - t : (z < -t ? z + t : 0.0); }
+
 /// x'v. Sixteen independent sums let the compiler vectorise without reordering rules being relaxed,
 /// so the result depends on n alone and never on the number of threads.
 template <class T, class U>

@@ -11,6 +11,7 @@
 /// alone, so that compilers vectorise them. T is double or float.
 namespace taut::penalty {
 
+/// The soft threshold of |z|: soft_threshold() has both signs.
 template <class T>
 inline T soft(T x, T t) {
   const T rest = x - t;

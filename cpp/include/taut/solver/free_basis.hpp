@@ -11,8 +11,8 @@
 namespace taut::solver {
 
 /// An orthonormal basis of the columns that nothing holds back, neither penalty nor bound, to stand in
-/// their place: those of factor 0, or at strength 0 all. It changes no model, but where such columns nearly depend on each other it changes
-/// what can be said of one: along a combination of them that is almost zero every slope is small
+/// their place: those of factor 0, or at strength 0 all. It changes no model, but where such columns
+/// nearly depend on each other it changes what can be said of one: along a combination of them that is almost zero every slope is small
 /// however far the solution is, so neither a descent moves nor a certificate made of slopes notices.
 /// In the basis slopes are distances.
 ///
@@ -24,8 +24,8 @@ namespace taut::solver {
 class FreeBasis {
  public:
   /// For what is free at the penalty's present strength. Null where slopes say enough (less than two
-  /// free columns, or nearly orthogonal ones), and where there are too many to store a basis or as
-  /// many as rows.
+  /// free columns, or nearly orthogonal ones), and where there are too many to store a basis (1000
+  /// columns, 25 million entries) or as many as rows.
   static std::unique_ptr<FreeBasis> make(const design::Design& X, const double* weights,
                                          const penalty::Penalty& penalty, bool fit_intercept,
                                          bool standardize);

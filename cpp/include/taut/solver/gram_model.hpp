@@ -10,6 +10,14 @@
 
 namespace taut::solver {
 
+/// Models that keep a factor of G over the coordinates in use share these.
+/// A coordinate whose pivot falls below this share of its diagonal depends on those in the factor.
+constexpr double k_pivot_tolerance = 1e-11;
+/// Rebuilding the factor from the Gram bounds the rounding that updates pile up.
+constexpr Index k_max_removals = 2000;
+/// Shares of a column in another, norms being equal, below which they are rounding.
+constexpr double k_share_rounding = 1e-10;
+
 /// One scalar unknown of a model with several outputs: B[feature, output].
 struct Coordinate {
   Index feature = 0;

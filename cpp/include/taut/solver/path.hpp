@@ -52,6 +52,7 @@ struct PathReport {
   std::vector<double> sigmas;  ///< of a root-mean-square loss; empty for others
   std::vector<char> converged;
   double null_loss = 0.0;
+  double tol_unit = 0.0;  ///< what duality gaps are compared with, times the tolerance
   double alpha_max = 0.0;
   bool finite = true;  ///< false: X holds NaN or infinity and nothing was solved
   Index full_passes = 0;

@@ -71,6 +71,7 @@ class WorkingSet {
   Monitor& monitor_;
   const penalty::Blocks& blocks_;
   double unit_;  ///< of certificates: they end at tol times this
+  double least_goal_ = 0.0;  ///< what rounding leaves of certificates without a dual
   GradientBounds bounds_;
   std::vector<char> in_set_;
   std::vector<Index> set_, listed_;
