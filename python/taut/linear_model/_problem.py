@@ -171,8 +171,8 @@ class Problem:
         if not np.isfinite(raw["objective"]).all():
             at = raw["alphas"][~np.isfinite(raw["objective"])][0]
             raise ValueError(
-                f"{self.owner} left the range of float64 at a penalty strength of {at:.3g}: rescale "
-                "y, or columns of X whose scales differ by more than about 1e100."
+                f"{self.owner} left the range of float64 at a penalty strength of {at:.3g}: "
+                "rescale y, or columns of X whose scales differ by more than about 1e100."
             )
         return raw
 
@@ -205,10 +205,10 @@ def _check_y(
 def _require_magnitude(y: Float64) -> Float64:
     """Return y if squares of it and what is derived from those are within float64."""
     size = float(np.abs(y).max(initial=0.0))
-    if size > 0.0 and not 1e-75 <= size <= 1e75:
+    if size > 0.0 and not 1e-140 <= size <= 1e140:
         raise ValueError(
-            f"the largest value of y has magnitude {size:.1e}, of which float64 cannot hold fourth "
-            "powers; rescale y to between 1e-75 and 1e75."
+            f"the largest value of y has magnitude {size:.1e}, whose square is at the end of "
+            "float64; rescale y to between 1e-140 and 1e140."
         )
     return y
 
