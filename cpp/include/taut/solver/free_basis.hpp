@@ -12,9 +12,9 @@ namespace taut::solver {
 
 /// An orthonormal basis of the columns that nothing holds back, neither penalty nor bound, to stand in
 /// their place: those of factor 0, or at strength 0 all. It changes no model, but where such columns
-/// nearly depend on each other it changes what can be said of one: along a combination of them that is almost zero every slope is small
-/// however far the solution is, so neither a descent moves nor a certificate made of slopes notices.
-/// In the basis slopes are distances.
+/// nearly depend on each other it changes what can be said of one: along a combination of them that is
+/// almost zero every slope is small however far the solution is, so neither a descent moves nor a
+/// certificate made of slopes notices. In the basis slopes are distances.
 ///
 ///   Z_A = Q R,  Q'diag(s) Q = I,  Z_A the free columns (centred when there is an intercept):
 ///

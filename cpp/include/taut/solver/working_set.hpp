@@ -70,7 +70,7 @@ class WorkingSet {
   InnerSolver& inner_;
   Monitor& monitor_;
   const penalty::Blocks& blocks_;
-  double unit_;  ///< of certificates: they end at tol times this
+  double unit_;              ///< of certificates: they end at tol times this
   double least_goal_ = 0.0;  ///< what rounding leaves of certificates without a dual
   GradientBounds bounds_;
   std::vector<char> in_set_;
