@@ -149,6 +149,7 @@ def compare(name: str, solver: str, max_iter: int) -> None:
         ("MAID", {}),
         ("MAID, no descent test", {"check_descent": False}),
         ("MAID, Barzilai-Borwein", {"step": "bb"}),
+        ("MAID, both", {"check_descent": False, "step": "bb"}),
     ):
         work, losses, fitted = trace(MAID(lower, upper, **base, **options), theta)
         runs.append((label, work, losses, fitted.stop_reason_))
@@ -178,8 +179,14 @@ def robustness(name: str, solver: str, max_iter: int) -> None:
     print(f"{name}, {solver}: first accuracy or step, final loss, lower iterations, end")
     first = MAID(lower, upper, solver=solver, max_iter=1, check=False).fit(theta)
     alpha = float(first.history_["alpha"][0])
-    cases = [("eps0", {"eps0": e, "delta0": e}) for e in (1e1, 1e0, 1e-1, 1e-2, 1e-3, 1e-4)]
-    cases += [("alpha0", {"alpha0": alpha * s}) for s in (1e-2, 1e-1, 1e0, 1e1, 1e2)]
+    cases: list[tuple[str, dict[str, Any]]] = [
+        ("eps0", {"eps0": e, "delta0": e}) for e in (1e1, 1e0, 1e-1, 1e-2, 1e-3, 1e-4)
+    ]
+    for step in ("grow", "bb"):
+        cases += [
+            (f"{step}, alpha0", {"alpha0": alpha * s, "step": step})
+            for s in (1e-2, 1e-1, 1e0, 1e1, 1e2)
+        ]
     for label, options in cases:
         fitted = MAID(
             lower, upper, solver=solver, max_iter=max_iter, max_lower_iter=5000, check=False,
@@ -188,7 +195,7 @@ def robustness(name: str, solver: str, max_iter: int) -> None:
         value = next(iter(options.values()))
         work = fitted.n_lower_iter_ + fitted.n_hvp_
         loss = exact_loss(lower, upper, fitted.theta_)
-        print(f"  {label} {value:8.2g}  {loss:.6g}  {work:7d}  {fitted.stop_reason_}")
+        print(f"  {label:13s} {value:8.2g}  {loss:.6g}  {work:7d}  {fitted.stop_reason_}")
 
 
 def hoag(max_iter: int) -> None:

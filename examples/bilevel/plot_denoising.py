@@ -4,9 +4,9 @@ How should a photograph be denoised?
 ====================================
 
 Two models restore a noisy picture by minimising a fit plus a penalty: total variation with two
-parameters, fields of experts with filters to choose. Pairs of noisy and clean crops of one
-photograph teach both by gradient descent through their minimisers (MAID: Salehi, Mukherjee,
-Roberts, Ehrhardt 2025), and another photograph judges them.
+parameters, and fields of experts, which start there and have filters to choose. Pairs of noisy and
+clean crops of one photograph teach both by gradient descent through their minimisers (MAID:
+Salehi, Mukherjee, Roberts, Ehrhardt 2025), and another photograph judges them.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ china, flower = (
     for image in load_sample_images().images
 )
 corners = [(20, 40), (60, 100), (100, 180), (140, 240)]
-clean = np.array([china[r : r + 64, c : c + 64] for r, c in corners])
+clean = np.array([china[r : r + 48, c : c + 48] for r, c in corners])
 noisy = clean + 0.1 * rng.normal(size=clean.shape)
 tv = TVDenoiserLearner(max_iter=25).fit(noisy, clean)
-foe = FoEDenoiserLearner(max_iter=25).fit(noisy, clean)
+foe = FoEDenoiserLearner(max_iter=40).fit(noisy, clean)
 print(f"total variation: alpha {tv.alpha_:.3f}, smoothing {tv.smoothing_:.4f}")
 
 # %%

@@ -24,6 +24,11 @@ __all__ = ["FoEDenoiserLearner", "TVDenoiserLearner", "psnr"]
 
 Float64 = NDArray[np.float64]
 
+#: Steps that learn total variation, where fields of experts start from it, and the logarithm of
+#: how strong their other filters are then.
+_TV_STEPS = 30
+_OTHERS = -2.5
+
 
 def psnr(image: ArrayLike, clean: ArrayLike, data_range: float = 1.0) -> float:
     """Peak signal-to-noise ratio, ``10 log10(data_range^2 / mean squared error)``.
@@ -58,7 +63,7 @@ class _Denoiser(BaseEstimator):
     def _lower(self, images: Float64) -> NativeLower:
         raise NotImplementedError
 
-    def _start(self, lower: Any) -> Float64:
+    def _start(self, lower: Any, noisy: Float64, clean: Float64) -> Float64:
         raise NotImplementedError
 
     def _options(self) -> dict[str, Any]:
@@ -76,6 +81,7 @@ class _Denoiser(BaseEstimator):
         check_real(params["tol"], "tol", 0.0)
         scale = params["data_range"]
         lower = self._lower(noisy / scale)
+        start = self._start(lower, noisy / scale, clean / scale)
         eps = 0.01 * math.sqrt(lower.n_x)
         self.maid_ = MAID(
             lower, ImageMSE(clean / scale), eps0=eps, delta0=0.01 / math.sqrt(lower.n_x),
@@ -85,7 +91,7 @@ class _Denoiser(BaseEstimator):
         with warnings.catch_warnings():
             # Learning may end when the pictures no longer gain; the attributes say how it ended.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            self.maid_.fit(self._start(lower), (noisy / scale).ravel())
+            self.maid_.fit(start, (noisy / scale).ravel())
         self.theta_: Float64 = self.maid_.theta_
         self.history_: dict[str, NDArray[Any]] = self.maid_.history_
         self.n_iter_: int = self.maid_.n_iter_
@@ -103,7 +109,7 @@ class _Denoiser(BaseEstimator):
         Returns
         -------
         ndarray of the shape of X
-            Within a root mean square of ``1e-3 data_range`` of the exact minimiser.
+            Within a root mean square of ``1e-5 data_range`` of the exact minimiser.
         """
         check_is_fitted(self)
         from taut._threads import n_threads
@@ -115,7 +121,7 @@ class _Denoiser(BaseEstimator):
         out = np.empty_like(images)
         for k, image in enumerate(images / scale):
             lower = Lower(self._lower(image[None]), n_threads(params["n_jobs"]))
-            tol = 1e-3 * math.sqrt(image.size) * lower.mu(self.theta_)
+            tol = 1e-5 * math.sqrt(image.size) * lower.mu(self.theta_)
             x, norm, _ = lower.solve(self.theta_, image.ravel(), "auto", tol, 10_000)
             if not norm <= tol:
                 warnings.warn(
@@ -197,7 +203,7 @@ class TVDenoiserLearner(_Denoiser):
     def _lower(self, images: Float64) -> NativeLower:
         return SmoothedTVLower(images)
 
-    def _start(self, lower: Any) -> Float64:
+    def _start(self, lower: Any, noisy: Float64, clean: Float64) -> Float64:
         alpha = check_real(self.alpha_init, "alpha_init", 0.0)
         return np.log([alpha, check_real(self.smoothing_init, "smoothing_init", 0.0)])
 
@@ -221,7 +227,10 @@ class FoEDenoiserLearner(_Denoiser):
     n_filters : int, default=8
     size : int, default=3
         Odd.
-    init : {"dct", "random"}, default="dct"
+    init : {"tv", "dct", "random"}, default="tv"
+        Filters to start from: cosines of low frequency, the first two of them replaced by
+        differences of neighbours with the strength and smoothing that
+        :class:`TVDenoiserLearner` learns; cosines; or random numbers.
     data_range : float, default=1.0
         Images are divided by it.
     max_iter : int, default=60
@@ -258,7 +267,7 @@ class FoEDenoiserLearner(_Denoiser):
         *,
         n_filters: int = 8,
         size: int = 3,
-        init: str = "dct",
+        init: str = "tv",
         data_range: float = 1.0,
         max_iter: int = 60,
         tol: float = 1e-5,
@@ -277,8 +286,23 @@ class FoEDenoiserLearner(_Denoiser):
     def _lower(self, images: Float64) -> NativeLower:
         return FieldsOfExpertsLower(images, self.n_filters, self.size)
 
-    def _start(self, lower: Any) -> Float64:
-        theta: Float64 = lower.initial_theta(self.init, self.random_state)
+    def _start(self, lower: Any, noisy: Float64, clean: Float64) -> Float64:
+        if self.init != "tv":
+            theta: Float64 = lower.initial_theta(self.init, self.random_state)
+            return theta
+        if self.n_filters < 2 or self.size < 3:
+            raise ValueError(
+                f"init='tv' needs n_filters >= 2 and size >= 3, got {self.n_filters} and "
+                f"{self.size}."
+            )
+        tv = TVDenoiserLearner(max_iter=_TV_STEPS, tol=self.tol, n_jobs=self.n_jobs)
+        k, middle = self.n_filters, self.size // 2
+        theta = lower.initial_theta("dct", self.random_state)
+        taps = theta[1 + 2 * k :].reshape(k, self.size, self.size)
+        taps[:2] = 0.0
+        taps[0, middle, middle : middle + 2] = taps[1, middle : middle + 2, middle] = [-1.0, 1.0]
+        theta[1 : 1 + k], theta[1 + k : 1 + 2 * k] = tv.fit(noisy, clean).theta_
+        theta[3 : 1 + k] += _OTHERS
         return theta
 
     def _options(self) -> dict[str, Any]:

@@ -63,8 +63,11 @@ class Hypergradient:
         ``|grad g(x)|``.
     certified : bool
         Whether every constant in ``omega`` is a bound that holds, none an estimate.
-    ending : {"converged", "max_iter", "stagnated"}
-        How the worse of the two solvers ended; "stagnated" at the limit of doubles.
+    endings : tuple of {"converged", "max_iter", "stagnated"}
+        How the solvers of the lower problem and of the linear system ended; "stagnated" at the
+        limit of doubles.
+    omega_lower : float
+        What ``omega`` would be with a linear system that is solved exactly.
     """
 
     z: Float64
@@ -76,7 +79,8 @@ class Hypergradient:
     value: float
     grad_norm_x: float
     certified: bool
-    ending: str
+    endings: tuple[str, str]
+    omega_lower: float
 
     def __iter__(self) -> Any:
         return iter((self.z, self.omega, self.x, self.q))
@@ -115,8 +119,12 @@ def compute(
     max_lower: int = 2000,
     max_adjoint: int = 2000,
     bound: str = "tight",
+    relative: float = math.inf,
 ) -> Hypergradient:
-    """Hypergradient from warm starts, on checked problems."""
+    """Hypergradient from warm starts, on checked problems.
+
+    The linear system is solved to ``delta``, and at least to ``relative`` times its right side.
+    """
     mu = lower.mu(theta)
     x, norm, ending = lower.solve(theta, x0, solver, eps * mu, max_lower)
     if ending == "not_finite":
@@ -125,17 +133,20 @@ def compute(
     reached = (norm + rounding * float(np.linalg.norm(x))) / mu
     grad = upper.grad_x(x, theta)
     value = upper.value(x, theta)
+    grad_norm = float(np.linalg.norm(grad))
     method = "auto" if solver == "auto" else "newton"
-    q, residual, cross, ending_q = lower.adjoint(theta, x, grad, q0, method, delta, max_adjoint)
+    # A right side of zero is solved by zero, whatever the tolerance.
+    goal = min(delta, relative * grad_norm) if grad_norm > 0.0 else delta
+    q, residual, cross, ending_q = lower.adjoint(theta, x, grad, q0, method, goal, max_adjoint)
     constants = lower.constants(x, theta, reached, upper.given_lip)
     if upper.given_lip is None:
         constants = Constants(
             constants.mu, constants.cross_norm, constants.lip_cross, constants.lip_hess,
             upper.lip, False,
         )  # fmt: skip
-    grad_norm, q_norm = float(np.linalg.norm(grad)), float(np.linalg.norm(q))
+    q_norm = float(np.linalg.norm(q))
     residual += rounding * q_norm + _ROUNDING * grad_norm
-    omega = error_bound(constants, reached, residual, grad_norm, float(np.linalg.norm(q)), bound)
+    omega = error_bound(constants, reached, residual, grad_norm, q_norm, bound)
     return Hypergradient(
         upper.grad_theta(x, theta) - cross,
         omega,
@@ -146,7 +157,8 @@ def compute(
         value,
         grad_norm,
         constants.certified,
-        ending_q if ending == "converged" else ending,
+        (ending, ending_q),
+        error_bound(constants, reached, 0.0, grad_norm, q_norm, bound),
     )
 
 
@@ -287,7 +299,7 @@ def check_solver(solver: str, lower: Lower, theta: Float64) -> None:
 
 def require_solved(result: Hypergradient, eps: float, delta: float, lower: Lower) -> None:
     """Raise a LowerSolverError where an accuracy was not reached, but for rounding."""
-    if result.ending == "converged":
+    if result.endings == ("converged", "converged"):
         return
     raise LowerSolverError(
         f"The lower problem was solved to |x - xhat| <= {result.eps:.3g} after {lower.n_grad} "

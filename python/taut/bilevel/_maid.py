@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,10 @@ _FIELDS = (
     *("eps", "delta", "alpha", "n_trials", "n_lower_iter", "n_hvp"),
 )
 _NONMONOTONE = 0.85
+#: Powers of nu that one tightening may take.
+_MOST_POWERS = 30
+#: Residual of the linear system that is never exceeded, relative to its right side.
+_RELATIVE = 0.03
 
 
 class Box:
@@ -194,13 +199,16 @@ class MAID(BaseEstimator):
     Warns
     -----
     ConvergenceWarning
-        If it stops at ``max_iter`` or by a lower solver, with the bound that was reached.
+        If it stops before ``tol``, with the bound that was reached.
 
     Notes
     -----
     Deviations from the paper: bounds use the accuracy that was reached, not the one asked for;
     the bound of the hypergradient is the smaller of theorem 2.1 and one through the q at hand;
-    accuracies are tightened by the power of ``nu`` that the bound calls for, in one go.
+    accuracies are tightened by the power of ``nu`` that the bound calls for, in one go, and only
+    the one that the bound suffers from; where values say that a step decreases f and their bounds
+    cannot tell, these are made sharper before the step is made shorter. Where the bound cannot be
+    met in doubles, or within ``max_lower_iter``, the fit goes on as with ``check_descent=False``.
 
     After Ctrl-C the attributes hold the last accepted step.
 
@@ -315,7 +323,7 @@ class MAID(BaseEstimator):
         finally:
             if run.gradient is not None:
                 run.store()
-        if run.reason in ("max_iter", "lower_solver", "no_step"):
+        if run.reason in ("max_iter", "lower_solver", "no_step", "accuracy_floor"):
             warnings.warn(
                 f"MAID stopped by {run.reason} after {run.n_iter} steps: the hypergradient has "
                 f"norm {run.norm:.3g} and an error of at most {run.gradient.omega:.3g} "  # type: ignore[union-attr]
@@ -365,6 +373,7 @@ class _Run:
         self.rows: list[tuple[float, ...]] = []
         self.mean, self.mass = -math.inf, 0.0
         self.capped = False
+        self.tested = bool(options.check_descent)
 
     # ---------------------------------------------------------------------------- one gradient
 
@@ -373,7 +382,7 @@ class _Run:
         self.gradient = g = compute(
             self.lower, self.upper, self.theta, self.eps, self.delta, self.x, self.q,
             solver=o.solver, bound=o.bound, max_lower=o.max_lower_iter,
-            max_adjoint=o.max_adjoint_iter,
+            max_adjoint=o.max_adjoint_iter, relative=_RELATIVE,
         )  # fmt: skip
         self.x, self.q = g.x, g.q
         self.free = self.box.free(self.theta, g.z)
@@ -385,13 +394,30 @@ class _Run:
 
     def tighten(self, ratio: float = 1.0) -> None:
         """Multiply both accuracies by the power of nu that divides by ``ratio``, at least once."""
-        power = max(1, min(30, int(math.log(max(ratio, 1.0)) / -math.log(self.o.nu))))
-        self.eps *= self.o.nu**power
-        self.delta *= self.o.nu**power
+        factor = self.power(ratio)
+        self.eps *= factor
+        self.delta *= factor
+
+    def power(self, ratio: float) -> float:
+        """Return the power of nu that divides by at least ``ratio``; the first power at least."""
+        n = math.ceil(math.log(max(ratio, 1.0)) / -math.log(self.o.nu) - 1e-9)
+        return self.o.nu ** max(1, min(_MOST_POWERS, n))
+
+    def sharpen(self, g: Hypergradient, goal: float) -> bool:
+        """Tighten what keeps omega above ``goal``. False if its solver can do no better."""
+        shares = (g.omega_lower, g.omega - g.omega_lower)
+        wanted = [share > 0.5 * goal for share in shares]
+        possible = [w and e == "converged" for w, e in zip(wanted, g.endings, strict=True)]
+        if possible[0]:
+            self.eps = min(self.eps, g.eps) * self.power(2.0 * shares[0] / goal)
+        if possible[1]:
+            self.delta = min(self.delta, g.delta) * self.power(2.0 * shares[1] / goal)
+        return any(possible)
 
     def find_gradient(self) -> bool:
         """Tighten until the hypergradient is good enough. False ends the fit, with a reason."""
         first = self.gradient is None
+        before = self.eps, self.delta
         while True:
             self.compute()
             g = self.gradient
@@ -401,19 +427,19 @@ class _Run:
                 return False
             goal = (1.0 - self.o.eta) * self.norm
             fixed = self.o.accuracy != "adaptive"
-            if fixed or not self.o.check_descent or g.omega <= goal:
-                if g.ending == "max_iter" and first:
+            if fixed or not self.tested or g.omega <= goal:
+                if "max_iter" in g.endings and first:
                     self.refuse(g)
                 return True
-            if g.ending == "max_iter":
-                if first:
-                    self.refuse(g)
-                self.reason = "lower_solver"
-                return False
-            if self.floor() or g.ending == "stagnated":
-                self.reason = "accuracy_floor"
-                return False
-            self.tighten(g.omega / goal if goal > 0.0 else g.omega / self.o.tol)
+            if "max_iter" in g.endings and first:
+                self.refuse(g)
+            # With a gradient close to zero the sum with its error is to fall to tol.
+            if self.floor() or not self.sharpen(g, max(goal, self.o.tol - self.norm)):
+                # The bound falls no further, here nor further on: whether a step decreases f can
+                # still be proved, by values.
+                self.tested = False
+                self.eps, self.delta = before
+                return True
 
     def refuse(self, g: Hypergradient) -> None:
         raise LowerSolverError(
@@ -435,40 +461,82 @@ class _Run:
 
     def search(self, trials: int) -> int:
         """Try steps. Number of trials with the accepted one, or 0."""
-        g = self.gradient
-        assert g is not None
-        plain = self.o.accuracy == "fixed_plain"
-        below = g.value if plain else self.bounds(g.value, g.grad_norm_x, g.eps)[0]
-        reference = max(below, self.mean) if self.o.nonmonotone else below
         self.capped = False  # whether a trial was not solved as asked
         for i in range(trials):
             alpha = self.alpha * self.o.rho**i
             theta = self.box.clip(self.theta - alpha * self.free)
-            moved = float(np.linalg.norm(theta - self.theta))
-            if moved == 0.0:
+            if np.array_equal(theta, self.theta):
                 return 0
-            mu = self.lower.mu(theta)
-            x, norm, ending = self.lower.solve(
-                theta, self.x, self.o.solver, self.eps * mu, self.o.max_lower_iter
-            )
-            if ending == "not_finite":
-                continue
-            self.capped = self.capped or ending == "max_iter"
-            eps = (norm + rounding_of(self.lower, theta, mu) * float(np.linalg.norm(x))) / mu
-            value = self.upper.value(x, theta)
-            slope = float(np.linalg.norm(self.upper.grad_x(x, theta)))
-            above = value if plain else self.bounds(value, slope, eps)[1]
-            if above - reference + self.o.lam / alpha * moved**2 <= 0.0:
-                self.record(g, i + 1)
+            x = self.attempt(theta, alpha)
+            if x is not None:
+                assert self.gradient is not None
+                self.record(self.gradient, i + 1)
                 self.difference = (theta - self.theta, self.free)
                 self.theta, self.x, self.alpha = theta, x, alpha
                 return i + 1
         return 0
 
+    def attempt(self, theta: Float64, alpha: float) -> Float64 | None:
+        """Return x at ``theta`` if the step there is proved to decrease f enough, or None.
+
+        Where the values say that it does and their bounds cannot tell, they are made sharper
+        rather than the step shorter.
+        """
+        o, x = self.o, self.x
+        need = o.lam / alpha * float((theta - self.theta) @ (theta - self.theta))
+        mu = self.lower.mu(theta)
+        rounding = rounding_of(self.lower, theta, mu)
+        while True:
+            x, norm, ending = self.lower.solve(theta, x, o.solver, self.eps * mu, o.max_lower_iter)
+            if ending == "not_finite":
+                return None
+            self.capped = self.capped or ending == "max_iter"
+            value = self.upper.value(x, theta)
+            eps = (norm + rounding * float(np.linalg.norm(x))) / mu
+            slope = float(np.linalg.norm(self.upper.grad_x(x, theta)))
+            g = self.gradient
+            assert g is not None
+            if o.accuracy == "fixed_plain":
+                return x if value - g.value + need <= 0.0 else None
+            above = self.bounds(value, slope, eps)[1]
+            below = self.bounds(g.value, g.grad_norm_x, g.eps)[0]
+            if o.nonmonotone:
+                below = max(below, self.mean)
+            if above - below + need <= 0.0:
+                return x
+            margin = g.value - value - need
+            hidden = above - value + g.value - below
+            if o.accuracy == "fixed" or margin < need or ending != "converged" or self.floor():
+                return None
+            self.eps = min(self.eps, max(eps, g.eps)) * self.power(2.0 * hidden / margin)
+            if g.eps > self.eps and not self.resolve(g):
+                return None
+
+    def resolve(self, g: Hypergradient) -> bool:
+        """Solve the lower problem at theta again, to ``self.eps``. False if that cannot be."""
+        mu = self.lower.mu(self.theta)
+        x, norm, ending = self.lower.solve(
+            self.theta, self.x, self.o.solver, self.eps * mu, self.o.max_lower_iter
+        )
+        if ending != "converged":
+            self.capped = self.capped or ending == "max_iter"
+            return False
+        self.x = x
+        eps = (norm + rounding_of(self.lower, self.theta, mu) * float(np.linalg.norm(x))) / mu
+        slope = float(np.linalg.norm(self.upper.grad_x(x, self.theta)))
+        # z and its bound stay those of the point where they were computed.
+        self.gradient = replace(
+            g, x=x, eps=eps, value=self.upper.value(x, self.theta), grad_norm_x=slope
+        )
+        return True
+
     def below_rounding(self) -> bool:
-        """Whether the decrease that a step promises is lost in the rounding of values."""
-        assert self.gradient is not None
-        return self.alpha * self.norm**2 <= 1e-14 * abs(self.gradient.value)
+        """Whether the decrease that a step may promise is lost in the rounding of values."""
+        g = self.gradient
+        assert g is not None
+        # A gradient that may be all error promises nothing yet.
+        known = g.omega <= self.norm or not math.isfinite(g.omega)
+        return known and self.alpha * self.norm**2 <= 1e-14 * abs(g.value)
 
     def record(self, g: Hypergradient, trials: int) -> None:
         below, above = self.bounds(g.value, g.grad_norm_x, g.eps)
@@ -510,6 +578,10 @@ class _Run:
             failed += 1
             if o.accuracy != "adaptive":
                 self.reason = "no_step"
+                return
+            assert self.gradient is not None
+            if "max_iter" in self.gradient.endings:
+                self.reason = "lower_solver"
                 return
             if self.floor() or self.below_rounding() or failed > o.max_outer_bt:
                 self.reason = "no_step" if failed > o.max_outer_bt else "accuracy_floor"
