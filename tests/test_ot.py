@@ -826,3 +826,36 @@ def test_examples_in_docstrings(module):
     failed, tried = doctest.testmod(importlib.import_module(f"taut.ot.{module}"))
     assert tried > 0
     assert failed == 0
+
+
+def test_quadratic_plans_start_from_an_entropic_one(rng):
+    X, Y = rng.normal(size=(300, 2)), rng.normal(size=(300, 2)) + 1.0
+    C = PointCloud(X, Y).matrix()
+    near = smooth_ot(None, None, C, reg=10.0, n_jobs=1)
+    from_zero = _core.ot_smooth(
+        np.ascontiguousarray(C.T), np.full(300, 1 / 300), np.full(300, 1 / 300), 10.0, 300
+    )
+    assert near.converged
+    assert near.n_iter < from_zero["n_iter"]
+    assert near.value == pytest.approx(from_zero["value"], rel=1e-6)
+
+
+@pytest.mark.parametrize("constant", [0.0, -2.0, 3.0])
+def test_equal_costs_spread_the_plan(constant):
+    a, b = np.array([0.5, 0.3, 0.2]), np.array([0.6, 0.4])
+    result = smooth_ot(a, b, np.full((3, 2), constant), reg=1.0)
+    # The plan of least norm with these marginals, which happens to be positive.
+    expected = a[:, None] / 2 + b / 3 - 1 / 6
+    np.testing.assert_allclose(result.plan.toarray(), expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize("bad", [np.nan, -np.nan, np.inf, -np.inf, "large", "-large"])
+def test_the_kernel_refuses_costs_beyond_its_range(kind, bad):
+    C, third = np.zeros((5, 7), kind), np.full(7, 1 / 7)
+    largest = np.sqrt(np.finfo(kind).max) / 1024
+    C[3, 4] = largest
+    assert np.isfinite(_core.ot_semi_dual(C, third, np.full(5, 0.2), 1.0, 7, np.zeros(7))["value"])
+    C[3, 4] = {"large": 1.01 * largest, "-large": -1.01 * largest}.get(bad, bad)
+    with pytest.raises(ValueError, match="cost holds NaN or numbers too large"):
+        _core.ot_semi_dual(C, third, np.full(5, 0.2), 1.0, 7, np.zeros(7))

@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -166,10 +168,18 @@ inline void require_positive(double value, const char* name) {
 /// Numbers whose squares do not overflow: a selection among NaN has no end that can be relied on.
 template <class T>
 void require_moderate(const T* data, Index size, const char* name) {
+  // Numbers without their signs are ordered as their bits are, NaN last. A difference below zero
+  // leaves its sign in `over`: no branch and no comparison, so that memory alone sets the pace.
+  using Bits = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;
   const T limit = std::sqrt(std::numeric_limits<T>::max()) / T{1024};
-  bool right = true;
-  for (Index k = 0; k < size; ++k) right &= std::abs(data[k]) <= limit;
-  if (!right) throw py::value_error(std::string(name) + " holds NaN or numbers too large.");
+  Bits highest, over = 0;
+  std::memcpy(&highest, &limit, sizeof(T));
+  for (Index k = 0; k < size; ++k) {
+    Bits bits;
+    std::memcpy(&bits, data + k, sizeof(T));
+    over |= highest - (bits & std::numeric_limits<Bits>::max());
+  }
+  if (over < 0) throw py::value_error(std::string(name) + " holds NaN or numbers too large.");
 }
 
 }  // namespace detail

@@ -278,8 +278,10 @@ py::dict ot_smooth(const py::object& cost, const py::object& a, const py::object
 }
 
 py::dict ot_semi_dual(const py::object& cost, const py::object& a, const py::object& b,
-                      double gamma, Index max_nz, const py::object& alpha, int n_threads) {
+                      double gamma, Index max_nz, const py::object& alpha, int n_threads,
+                      Index repeats) {
   detail::require_positive(gamma, "gamma");
+  detail::require_at_least(repeats, 1, "repeats");
   detail::require_at_least(max_nz, 1, "max_nz");
   const std::unique_ptr<ot::Scores> scores = scores_of(cost);
   const VecView<double> source = weights_of(a, "a", scores->sources());
@@ -290,7 +292,7 @@ py::dict ot_semi_dual(const py::object& cost, const py::object& a, const py::obj
   ot::SemiDualPoint point;
   {
     const py::gil_scoped_release release;
-    problem.evaluate(potential.data, nullptr, point);
+    for (Index r = 0; r < repeats; ++r) problem.evaluate(potential.data, nullptr, point);
   }
   py::dict out;
   out["value"] = point.value;
@@ -360,7 +362,7 @@ void bind_ot(py::module_& m) {
         arg("n_threads") = 1, arg("callback") = py::none());
   m.def("ot_semi_dual", &taut::bindings::ot_semi_dual, "The semi-dual and its plan at one alpha.",
         arg("cost"), arg("a"), arg("b"), arg("gamma"), arg("max_nz"), arg("alpha"),
-        arg("n_threads") = 1);
+        arg("n_threads") = 1, arg("repeats") = 1);
   m.def("ot_route", &taut::bindings::ot_route, "Sparse balanced routing of groups of scores.",
         arg("scores"), arg("a"), arg("b"), arg("gamma"), arg("max_nz"), arg("tol") = 1e-3,
         arg("max_iter") = 100, arg("n_threads") = 1);

@@ -346,6 +346,7 @@ def ot_semi_dual(
     max_nz: int,
     alpha: NDArray[np.float64],
     n_threads: int = 1,
+    repeats: int = 1,
 ) -> dict[str, Any]: ...
 def ot_route(
     scores: NDArray[np.float64],

@@ -2,6 +2,7 @@
 #include "taut/ot/semi_dual.hpp"
 
 #include <algorithm>
+#include <bitset>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -64,20 +65,49 @@ inline void peaks_of(const double* alpha, const T* c, double* peak) {
   _mm256_storeu_pd(peak, _mm256_max_pd(even, odd));
 }
 
-/// Sum of (s - top) over the s > tau, and how many they are; size is a multiple of four.
-inline void sum_above(const double* s, Index size, double top, double tau, double& sum,
-                      double& count) {
-  const __m256d shift = _mm256_set1_pd(top), low = _mm256_set1_pd(tau), one = _mm256_set1_pd(1.0);
-  __m256d total = _mm256_setzero_pd(), number = _mm256_setzero_pd();
+/// The largest of s; size is a multiple of four.
+inline double highest(const double* s, Index size) {
+  __m256d best[4];
+  for (__m256d& b : best) b = _mm256_loadu_pd(s);
+  Index i = 0;
+  for (; i + 16 <= size; i += 16) {
+    for (int w = 0; w < 4; ++w) best[w] = _mm256_max_pd(best[w], _mm256_loadu_pd(s + i + 4 * w));
+  }
+  for (; i < size; i += 4) best[0] = _mm256_max_pd(best[0], _mm256_loadu_pd(s + i));
+  double lanes[4];
+  _mm256_storeu_pd(lanes,
+                   _mm256_max_pd(_mm256_max_pd(best[0], best[1]), _mm256_max_pd(best[2], best[3])));
+  return std::max(std::max(lanes[0], lanes[1]), std::max(lanes[2], lanes[3]));
+}
+
+/// out = the s - top of all s - top > tau; returns their number. size is a multiple of four.
+inline Index gather_above(const double* s, Index size, double top, double tau, double* out) {
+  const __m256d shift = _mm256_set1_pd(top), low = _mm256_set1_pd(tau);
+  Index count = 0;
   for (Index i = 0; i < size; i += 4) {
     const __m256d x = _mm256_sub_pd(_mm256_loadu_pd(s + i), shift);
-    const __m256d in = _mm256_cmp_pd(x, low, _CMP_GT_OQ);
-    total = _mm256_add_pd(total, _mm256_and_pd(in, x));
-    number = _mm256_add_pd(number, _mm256_and_pd(in, one));
+    auto left = static_cast<unsigned>(_mm256_movemask_pd(_mm256_cmp_pd(x, low, _CMP_GT_OQ)));
+    for (; left != 0; left &= left - 1) out[count++] = s[i + lowest_bit(left)] - top;
+  }
+  return count;
+}
+
+/// Sum of the s > tau, and how many they are; size is a multiple of eight.
+inline void sum_above(const double* s, Index size, double tau, double& sum, double& count) {
+  const __m256d low = _mm256_set1_pd(tau), one = _mm256_set1_pd(1.0);
+  __m256d total[2] = {_mm256_setzero_pd(), _mm256_setzero_pd()};
+  __m256d number[2] = {_mm256_setzero_pd(), _mm256_setzero_pd()};
+  for (Index i = 0; i < size; i += 8) {
+    for (int w = 0; w < 2; ++w) {
+      const __m256d x = _mm256_loadu_pd(s + i + 4 * w);
+      const __m256d in = _mm256_cmp_pd(x, low, _CMP_GT_OQ);
+      total[w] = _mm256_add_pd(total[w], _mm256_and_pd(in, x));
+      number[w] = _mm256_add_pd(number[w], _mm256_and_pd(in, one));
+    }
   }
   double lanes[8];
-  _mm256_storeu_pd(lanes, total);
-  _mm256_storeu_pd(lanes + 4, number);
+  _mm256_storeu_pd(lanes, _mm256_add_pd(total[0], total[1]));
+  _mm256_storeu_pd(lanes + 4, _mm256_add_pd(number[0], number[1]));
   sum = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
   count = (lanes[4] + lanes[5]) + (lanes[6] + lanes[7]);
 }
@@ -102,13 +132,21 @@ inline void peaks_of(const double* alpha, const T* c, double* peak) {
   }
 }
 
-inline void sum_above(const double* s, Index size, double top, double tau, double& sum,
-                      double& count) {
+inline double highest(const double* s, Index size) { return *std::max_element(s, s + size); }
+
+inline Index gather_above(const double* s, Index size, double top, double tau, double* out) {
+  Index count = 0;
+  for (Index i = 0; i < size; ++i) {
+    if (s[i] - top > tau) out[count++] = s[i] - top;
+  }
+  return count;
+}
+
+inline void sum_above(const double* s, Index size, double tau, double& sum, double& count) {
   sum = count = 0.0;
   for (Index i = 0; i < size; ++i) {
-    const double x = s[i] - top;
-    sum += x > tau ? x : 0.0;
-    count += x > tau ? 1.0 : 0.0;
+    sum += s[i] > tau ? s[i] : 0.0;
+    count += s[i] > tau ? 1.0 : 0.0;
   }
 }
 #endif
@@ -141,15 +179,18 @@ class DenseScores final : public Scores {
       double& best = peak[at(4 * whole + i % 4)];
       best = std::max(best, alpha[i] - static_cast<double>(c[i]));
     }
-    if (reach < k_inf) threshold = std::max(threshold, bound(peak, reach, k));
+    if (reach < k_inf) threshold = std::max(threshold, bound(peak, reach, k, threshold));
     for (Index box = 0; box < whole; ++box) {
       const double* p = peak.data() + 4 * box;
       if (std::max(std::max(p[0], p[1]), std::max(p[2], p[3])) < threshold) continue;
       const Index first = box * k_box;
-      for (unsigned left = reaching(alpha + first, c + first, threshold); left != 0;
-           left &= left - 1) {
+      const unsigned mask = reaching(alpha + first, c + first, threshold);
+      const std::size_t size = out.size();
+      out.resize(size + std::bitset<32>(mask).count());
+      Candidate* to = out.data() + size;
+      for (unsigned left = mask; left != 0; left &= left - 1) {
         const Index i = first + lowest_bit(left);
-        out.push_back({alpha[i] - static_cast<double>(c[i]), i});
+        *to++ = {alpha[i] - static_cast<double>(c[i]), i};
       }
     }
     for (Index i = whole * k_box; i < n; ++i) {
@@ -160,14 +201,19 @@ class DenseScores final : public Scores {
 
  private:
   /// The threshold of the peaks alone: they are scores of some of the rows, so tau is not below.
-  static double bound(const std::vector<double>& peak, double reach, Index k) {
-    double top = -k_inf;
-    for (const double p : peak) top = std::max(top, p);
+  /// Neither is `known`.
+  static double bound(const std::vector<double>& peak, double reach, Index k, double known) {
+    const auto size = static_cast<Index>(peak.size());
+    const double top = highest(peak.data(), size);
     const double slack = 1e-14 * (std::abs(top) + reach);
     // Michelot's iteration, from a threshold that is certainly low enough.
-    double tau = -reach, sum = 0.0, count = 0.0, before = -1.0;
+    double tau = std::max(-reach, known - top), sum = 0.0, count = 0.0, before = -1.0;
+    thread_local std::vector<double> high;
+    high.resize(at(size + 8));
+    Index n_high = gather_above(peak.data(), size, top, tau, high.data());
+    while (n_high % 8 != 0) high[at(n_high++)] = -k_inf;
     while (true) {
-      sum_above(peak.data(), static_cast<Index>(peak.size()), top, tau, sum, count);
+      sum_above(high.data(), n_high, tau, sum, count);
       if (count == before || count == 0.0) break;
       before = count;
       tau = std::max(tau, (sum - reach) / count);
@@ -507,15 +553,18 @@ void SemiDual::column(Index j, const double* alpha, const double* beta, const Se
     for (const Candidate& c : candidates) level = std::min(level, c.score);
   }
   double square = 0.0;
-  for (const Candidate& c : candidates) {
-    const double over = c.score - tau;
-    block.row.push_back(c.row);
-    block.mass.push_back(over / gamma_);
-    block.cost.push_back(scores_.cost(c.row, j));
+  const std::size_t before = block.row.size();
+  block.row.resize(before + candidates.size());
+  block.mass.resize(before + candidates.size());
+  block.cost.resize(before + candidates.size());
+  for (std::size_t e = 0; e < candidates.size(); ++e) {
+    const double over = candidates[e].score - tau;
+    block.row[before + e] = candidates[e].row;
+    block.mass[before + e] = over / gamma_;
+    block.cost[before + e] = scores_.cost(candidates[e].row, j);
     square += over * over;
   }
-  const auto size = static_cast<Index>(candidates.size());
-  block.size.push_back(size);
+  block.size.push_back(static_cast<Index>(candidates.size()));
   block.value += square / (2.0 * gamma_) + (beta != nullptr ? 0.0 : tau * b_[j]);
   if (left_out > tau && lowest - left_out <= tie) ++block.n_ties;
 }

@@ -27,6 +27,7 @@ from taut.ot._sinkhorn import sinkhorn
 __all__ = ["auto_reg", "smooth_ot"]
 
 Float64 = NDArray[np.float64]
+_STORED = 2**27  # entries of a cost matrix beside which a kernel in float32 may stand for a moment
 _COARSE = 4000  # clouds above this size start from the solution of a sample
 
 
@@ -109,7 +110,8 @@ def smooth_ot(
     Where no two scores tie at the k-th place above the threshold (``n_ties == 0``) ``plan`` meets
     both marginals, and is a global minimum of the problem with the limit. With ties it does not:
     look at ``marginal_error``. Deviation from [1]: Newton and proximal steps in place of
-    L-BFGS, and the limit on entries introduced only at the end of a path of decreasing reg.
+    L-BFGS, started from a rough entropic plan, and the limit on entries introduced only at the
+    end of a path of decreasing reg.
 
     References
     ----------
@@ -152,8 +154,10 @@ def smooth_ot(
     start = None
     spent = 0
     by_newton = solver in ("auto", "newton", "proximal") and form != "dual"
-    if isinstance(problem.cost, PointCloud) and by_newton:
+    if by_newton and isinstance(problem.cost, PointCloud):
         start, spent = _coarse_start(cost, source, target, strength, threads)
+    elif by_newton:
+        start, spent = _soft_start(cost, source, target, threads)
     report = _core.ot_smooth(
         cost,
         source,
@@ -260,6 +264,34 @@ def _transposed(problem: Problem) -> Any:
     return problem.row_major
 
 
+def _soft_start(cost: Any, a: Float64, b: Float64, threads: int) -> tuple[Float64 | None, int]:
+    """Potentials of a rough entropic plan, in which every row is near a column that takes it.
+
+    From zero most rows are inactive, and Newton steps feel their way to each of them. Returns the
+    potentials of the rows and about how many evaluations their sweeps are worth.
+    """
+    if isinstance(cost, tuple):
+        x, y = (points[:: max(1, len(points) // 200)] for points in cost)
+        sample = ((x[:, None] - y[None]) ** 2).sum(axis=2)
+    else:
+        sample = cost[:: max(1, cost.shape[0] // 200), :: max(1, cost.shape[1] // 200)]
+    least = float(np.min(sample))
+    scale = float(np.median(sample)) - least or float(np.mean(sample)) - least
+    if not scale > 0.0:
+        return None, 0
+    # The costs of ot_smooth lie target by target. A stored kernel is half their size again.
+    stored = not isinstance(cost, tuple) and cost.dtype == np.float64 and cost.size <= _STORED
+    if isinstance(cost, tuple):
+        cost = cost[::-1]
+    report = _core.ot_sinkhorn(
+        cost, b, a, 0.02 * scale, np.zeros(b.size), np.zeros(a.size), lam_a=np.inf, lam_b=np.inf,
+        form="compact" if stored else "log", tol=1e-2, max_iter=40, over_relax=True,
+        n_threads=threads,
+    )  # fmt: skip
+    start = report["g"]
+    return (start if np.isfinite(start).all() else None), report["n_iter"] // 4
+
+
 def _coarse_start(
     cost: tuple[Any, Any], a: Float64, b: Float64, strength: float, threads: int
 ) -> tuple[Float64 | None, int]:
@@ -271,7 +303,7 @@ def _coarse_start(
     """
     X, Y = cost
     if max(a.size, b.size) <= _COARSE:
-        return None, 0
+        return _soft_start(cost, a, b, threads)
     rng = np.random.default_rng(0)
     samples = []
     for points, weights in ((X, a), (Y, b)):
