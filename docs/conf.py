@@ -68,7 +68,7 @@ html_theme_options = {
     "show_nav_level": 1,
     "show_prev_next": False,
 }
-html_sidebars = {"index": [], "install": [], "papers": [], "benchmarks": []}
+html_sidebars = {page: [] for page in ("index", "install", "papers", "changelog", "theory/index")}
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
