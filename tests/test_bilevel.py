@@ -9,10 +9,12 @@ from numpy.linalg import norm
 
 from taut.bilevel import (
     CallableLower,
+    FieldsOfExpertsLower,
     HeldOutMSE,
     LowerProblem,
     LowerSolverError,
     RidgeLower,
+    SmoothedTVLower,
     check_problem,
     hypergradient,
 )
@@ -73,3 +75,31 @@ def test_a_solver_that_stops_early_says_what_it_reached(rng):
         hypergradient(lower, upper, np.full(6, -9.0), 1e-9, solver="fista", max_lower_iter=3)
     assert error.value.eps > 1e-9
     assert error.value.error > 0
+
+
+def test_check_problem_tells_errors_from_rounding():
+    rng = np.random.default_rng(5)
+    for seed in range(20):
+        image = 0.1 * rng.random((6, 6))
+        for lower in (
+            SmoothedTVLower(image),
+            FieldsOfExpertsLower(image, n_filters=2, size=3),
+        ):
+            assert check_problem(lower, random_state=seed).ok
+    A = rng.normal(size=(4, 4)) + 5.0 * np.eye(4)
+    Q = A @ A.T
+
+    def quadratic(factor):
+        return CallableLower(
+            4,
+            4,
+            value=lambda x, theta: 0.5 * x @ Q @ x - theta @ x,
+            grad=lambda x, theta: factor * (Q @ x) - theta,
+            hess=lambda x, theta: factor * Q,
+            cross=lambda x, theta: -np.eye(4),
+            mu=0.1,
+        )
+
+    assert check_problem(quadratic(1.0), x=np.ones(4)).ok
+    with pytest.raises(ValueError, match=r"lower.grad differs from differences by .e-05"):
+        check_problem(quadratic(1.0 + 5e-5), x=np.ones(4))

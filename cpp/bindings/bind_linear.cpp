@@ -80,6 +80,7 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
   options.eps = eps;
   options.fit_intercept = fit_intercept;
   options.standardize = standardize;
+  if (!(tol >= 0.0)) throw py::value_error("tol must be >= 0, got " + std::to_string(tol) + ".");
   options.tol = tol;
   options.max_iter = max_iter;
   options.early_stop = early_stop;

@@ -327,6 +327,7 @@ GramModel::Report SeparableQP::solve(double target, Index max_rounds, int n_thre
   Report report;
   std::vector<Index> active;
   for (Index round = 0; round < max_rounds; ++round) {
+    if (monitor_) monitor_->poll({});
     // Newton first, as in ActiveSetQP: a neighbouring problem mostly keeps its support.
     sync_factor();
     if (newton(n_threads)) ++report.newton_steps;
