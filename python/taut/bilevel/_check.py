@@ -207,7 +207,7 @@ def _worst(
 ) -> None:
     slope, doubt = difference
     scale = max(float(np.linalg.norm(slope)), float(np.linalg.norm(claimed)), 1e-8)
-    # Rounding of the values is no error of the derivative; a doubt that could hide one does not count.
+    # Rounding is no error of the derivative; a doubt that could hide one does not count.
     doubt = min(doubt, max(1e-3 * scale, 1e-8))
     error = max(float(np.linalg.norm(np.asarray(slope) - claimed)) - doubt, 0.0) / scale
     errors[name] = max(errors.get(name, 0.0), error)
