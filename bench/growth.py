@@ -44,11 +44,11 @@ def sparse(n, p, per_column=20):
 
 
 def series(most_dense, most_sparse):
-    """Yield (name, fixed, maker, sizes): sizes by the square root of ten up to the limits."""
+    """Yield (name, fixed, maker, sizes): sizes by the square root of ten, down from the limits."""
 
     def grid(least, most):
-        steps = round(2 * np.log10(most / least))
-        return [round(least * 10 ** (i / 2)) for i in range(steps + 1)]
+        steps = int(2 * np.log10(most / least))
+        return [round(most / 10 ** (i / 2)) for i in range(steps, -1, -1)]
 
     n = p = 500
     yield "dense, 500 rows", "columns", lambda m: dense(n, m), grid(500, most_dense / n)

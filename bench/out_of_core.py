@@ -47,19 +47,23 @@ def write(path, n, p):
 
 
 class AnonymousMemory:
-    """Peak of the process' memory that is not a mapped file, sampled."""
+    """Peak of the process' memory that is not a mapped file, sampled; and what it was before."""
 
     def __enter__(self):
-        self.peak, self.done = 0, threading.Event()
+        self.before = self.peak = self._now()
+        self.done = threading.Event()
         self.thread = threading.Thread(target=self._watch)
         self.thread.start()
         return self
 
+    @staticmethod
+    def _now():
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("RssAnon")).split()[1])
+
     def _watch(self):
-        while not self.done.wait(0.05):
-            lines = Path("/proc/self/status").read_text().splitlines()
-            now = next(line for line in lines if line.startswith("RssAnon"))
-            self.peak = max(self.peak, 1024 * int(now.split()[1]))
+        while not self.done.wait(0.01):
+            self.peak = max(self.peak, self._now())
 
     def __exit__(self, *_):
         self.done.set()
@@ -117,6 +121,7 @@ def main():
                 "active at the end": int(path["n_active"][-1]),
                 "worst gap": float((path["dual_gaps"] / path["null_loss"]).max()),
                 "converged": bool(path["converged"].all()),
+                "anonymous GiB before": round(memory.before / 2**30, 3),
                 "anonymous GiB at peak": round(memory.peak / 2**30, 3),
             },
             indent=1,

@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +13,10 @@
 #include "linear_factories.hpp"
 #include "monitor.hpp"
 #include "taut/solver/fused_path.hpp"
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 namespace taut::bindings {
 namespace {
@@ -31,6 +36,19 @@ py::array_t<bool> to_bools(const std::vector<char>& values) {
 /// First `count` rows of an array allocated for more.
 py::object head(const py::array& array, Index count) {
   return array[py::slice(0, static_cast<py::ssize_t>(count), 1)];
+}
+
+/// Takes back the large pages that NumPy asks for: a few coefficients spread over a row of millions
+/// would have every one of them cleared.
+void touch_single_pages([[maybe_unused]] py::array_t<double> values) {
+#ifdef __linux__
+  constexpr std::uintptr_t page = 4096;
+  const auto begin = reinterpret_cast<std::uintptr_t>(values.data());
+  const std::uintptr_t first = (begin + page - 1) / page * page;
+  const std::uintptr_t last = (begin + static_cast<std::uintptr_t>(values.nbytes())) / page * page;
+  // Advice: where it is refused, only time is lost.
+  if (last > first) madvise(reinterpret_cast<void*>(first), last - first, MADV_NOHUGEPAGE);
+#endif
 }
 
 py::dict fit_path(const py::object& X, const py::object& y, const std::string& datafit,
@@ -96,6 +114,7 @@ py::dict fit_path(const py::object& X, const py::object& y, const std::string& d
   const bool zeroed = steps * K * p > k_small;
   const auto coefs = py::cast<py::array_t<double>>(
       numpy.attr(zeroed ? "zeros" : "empty")(py::make_tuple(steps, K, p)));
+  if (zeroed) touch_single_pages(coefs);
   const auto intercepts =
       py::cast<py::array_t<double>>(numpy.attr("zeros")(py::make_tuple(steps, K)));
   const solver::PathOutput out{static_cast<double*>(coefs.request().ptr),
