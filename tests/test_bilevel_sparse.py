@@ -14,8 +14,8 @@ from sklearn.linear_model import LassoCV as SkLassoCV
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from taut.bilevel import LowerSolverError, SparseCriterion
-from taut.bilevel._descent import descend
+from taut.bilevel import CriterionPoint, LowerSolverError, SparseCriterion
+from taut.bilevel._descent import descend, walk
 from taut.exceptions import ConvergenceWarning
 from taut.linear_model import (
     AdaptiveLasso,
@@ -426,6 +426,32 @@ def test_descent_finds_the_minimum_of_a_quadratic_in_a_box():
     assert done.converged
     assert done.reason == "gradient"
     assert (np.diff(done.values) <= 0).all()
+
+
+@pytest.mark.parametrize("minimum", [-9.0, -5.3, -0.2, 0.0])
+def test_walk_finds_the_minimum_between_two_bounds(minimum):
+    def value(theta):
+        t = theta[0] - minimum
+        return CriterionPoint(1.0 + t * t + abs(t), np.array([2 * t + np.sign(t)]), 0, True, 0)
+
+    done = walk(value, (np.array([-9.0]), np.array([0.0])), tol=1e-6, max_iter=100)
+    assert done.converged
+    assert done.theta[0] == pytest.approx(minimum, abs=1e-5)
+    assert done.n_iter == len(done.values) == len(done.thetas)
+    assert np.all(np.diff(done.values) <= 0.0)
+
+
+def test_walk_stays_where_lower_problems_can_be_solved():
+    def value(theta):
+        if theta[0] < -3.1:
+            raise LowerSolverError("too weak", np.inf, np.inf)
+        return CriterionPoint(10.0 + theta[0], np.ones(1), 0, True, 0)
+
+    done = walk(value, (np.array([-9.0]), np.array([0.0])), tol=1e-6, max_iter=100)
+    assert done.theta[0] == pytest.approx(-3.1, abs=1e-4)
+    short = walk(value, (np.array([-9.0]), np.array([0.0])), tol=1e-6, max_iter=2)
+    assert not short.converged
+    assert short.n_iter == 2
 
 
 def test_descent_ends_at_a_kink_and_steps_back_from_failures():

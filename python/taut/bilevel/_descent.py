@@ -19,6 +19,10 @@ _TRIALS = 12
 _FIRST, _MOST = 0.35, 2.0
 #: Steps of little gain in a row that end a descent: one may be a kink.
 _IDLE = 3
+#: Step of a walk along one logarithm, and the width of a bracket that ends it.
+_STEP, _NARROW = 0.35, 1e-6
+#: What the criterion has to rise, of its value, for a walk to end.
+_RISE = 1e-3
 
 
 @dataclass
@@ -94,6 +98,87 @@ def descend(
     return at
 
 
+def walk(
+    evaluate: Callable[[Float64], Any],
+    bounds: tuple[Float64, Float64],
+    *,
+    tol: float,
+    max_iter: int,
+    watch: Callable[[int, Any], None] | None = None,
+) -> Descent:
+    """Minimum along one logarithm: down from the upper bound, then within a bracket.
+
+    Solutions at a strength are cheap to find from those of the one before, and the dearer the
+    weaker it is. So steps are short, and end where the criterion has risen. The bracket about the
+    best point is narrowed by the secant of slopes (Illinois: Dowell and Jarratt 1971, BIT 11).
+    Ends like `descend`, or when slopes promise at most `tol` of the value within the bracket.
+    """
+    low, high = float(bounds[0][0]), float(bounds[1][0])
+    points: list[tuple[float, Any]] = []
+    at = Descent(np.array([high - _STEP]), None)
+
+    def look(t: float) -> Any:
+        theta = np.array([t])
+        point = evaluate(theta)
+        points.append((t, point))
+        if at.point is None or point.value < at.point.value:
+            at.theta, at.point = theta, point
+        at.n_iter += 1
+        at.values.append(at.point.value)
+        at.thetas.append(at.theta)
+        if watch is not None:
+            watch(at.n_iter, point)
+        return point
+
+    place, failed, over = high - _STEP, low, False
+    while not over and len(points) < max_iter:
+        try:
+            point = look(max(place, low))
+        except LowerSolverError:  # too weak a penalty for these columns
+            if not points:
+                raise
+            failed = place
+            break
+        rise = point.value - at.point.value
+        over = place <= low or (rise > _RISE * abs(at.point.value) and point.gradient[0] < 0.0)
+        place -= _STEP
+    best = float(at.theta[0])
+    if at.point.gradient[0] < 0.0 and best == points[0][0]:
+        look(high)
+        best = float(at.theta[0])
+    down = at.point.gradient[0] > 0.0
+    others = [t for t, _ in points if (t < best) == down and t != best]
+    other = min(others, key=lambda t: abs(t - best), default=failed if down else high)
+    a, b = min(best, other), max(best, other)
+    slopes = {t: float(point.gradient[0]) for t, point in points}
+    left, right, last = slopes.get(a, 0.0), slopes.get(b, 0.0), 0
+    unit = tol * max(abs(at.point.value), 1e-300)
+    while True:
+        slope = abs(float(at.point.gradient[0]))
+        if slope <= unit:
+            at.converged, at.reason = True, "gradient"
+            return at
+        if slope * (b - a) <= unit or b - a <= _NARROW:
+            at.converged, at.reason = True, "value"
+            return at
+        if len(points) >= max_iter:
+            return at
+        known = left < 0.0 < right
+        share = float(np.clip(-left / (right - left), 0.05, 0.95)) if known else 0.5
+        t = a + share * (b - a)
+        try:
+            g = float(look(t).gradient[0])
+        except LowerSolverError:
+            a, left, last = t, 0.0, 0
+            continue
+        if g < 0.0:
+            right *= 0.5 if last < 0 else 1.0
+            a, left, last = t, g, -1
+        else:
+            left *= 0.5 if last > 0 else 1.0
+            b, right, last = t, g, 1
+
+
 def _direction(pairs: list[tuple[Float64, Float64]], g: Float64, free: Any) -> Float64:
     q = np.where(free, g, 0.0)
     shares = []
@@ -135,4 +220,4 @@ def _search(
     return None
 
 
-__all__ = ["Descent", "descend"]
+__all__ = ["Descent", "descend", "walk"]

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from taut._progress import progress_bar
 from taut._validation import Float64
-from taut.bilevel._descent import Descent, descend
+from taut.bilevel._descent import Descent, descend, walk
 from taut.bilevel._hypergradient import LowerSolverError
 from taut.bilevel._sparse import CriterionPoint, SparseCriterion, checked
 from taut.exceptions import ConvergenceWarning
@@ -55,7 +55,8 @@ class BilevelCV(Meta):
         Of y given X; needed for "sure".
     theta_init : array-like of shape (n_theta,), optional
         Logarithms of the strengths to start from, then the logit of l1_ratio if that is learned.
-        By default a fifth of the strength at which all coefficients are zero.
+        By default a fifth of the strength at which all coefficients are zero, or, without l1_ratio,
+        where a walk down from it with one strength for all finds the least loss.
     n_probes : int, default=0
         Shared strengths to look at beforehand, from half of that strength to 1e-3 of it; the
         descent starts from the best. They guard against a local minimum.
@@ -242,10 +243,16 @@ class BilevelCV(Meta):
             start = _check_start(self.theta_init, criterion)
         else:
             common = criterion.shared() if criterion.n_strengths > 1 else criterion
-            start = _best_probe(common, int(self.n_probes))
+            probes = int(self.n_probes)
+            if common.n_theta == 1 and probes == 0:
+                done.append(walk(common, common.bounds, **limits))
+            start = _best_probe(common, probes) if not done else done[0].theta
             if criterion.n_strengths > 1:
-                done.append(descend(common, start, common.bounds, **limits))
+                if not done:
+                    done.append(descend(common, start, common.bounds, **limits))
                 start = criterion.spread(done[0].theta)
+            elif done:
+                return done
         done.append(descend(criterion, start, criterion.bounds, **limits))
         return done
 
