@@ -27,6 +27,8 @@ import warnings
 CLOCK = time.perf_counter
 CPU_CLOCK = time.process_time
 STAGES = ((1.0, 1.0), (0.1, 0.9), (0.01, 0.8), (0.001, 0.7))
+#: The schedule of dagma.
+FIVE = {"s": (1.0, 0.9, 0.8, 0.7, 0.6), "warm_iter": 30_000, "max_iter": 60_000}
 
 
 class NumpyColide:
@@ -181,7 +183,7 @@ def sort_and_regress(X):
 def dagma(X):
     from dagma.linear import DagmaLinear
 
-    return DagmaLinear(loss_type="l2", verbose=False).fit(X.copy(), lambda1=0.05, w_threshold=0.0)
+    return DagmaLinear(loss_type="l2", verbose=False).fit(X.copy(), lambda1=0.03, w_threshold=0.0)
 
 
 def notears(X):
@@ -220,7 +222,12 @@ def learners(kind, arguments):
             model = CoLiDE(noise, preset=preset, n_jobs=arguments.threads).fit(X)
             return model.adjacency_, model.n_iter_
 
+        def fit_five(X, preset=preset):
+            model = CoLiDE(noise, preset=preset, n_jobs=arguments.threads, **FIVE).fit(X)
+            return model.adjacency_, model.n_iter_
+
         out[f"taut {preset}"] = fit
+        out[f"taut {preset} 5"] = fit_five
     if arguments.numpy:
 
         def loop(X):
@@ -231,7 +238,7 @@ def learners(kind, arguments):
     out["sort, regress"] = lambda X: (pruned(sort_and_regress(X)), 0)
     if arguments.peers:
         out["taut DAGMA"] = lambda X: (
-            CoLiDE("none", n_jobs=arguments.threads).fit(X).adjacency_,
+            CoLiDE("none", alpha=0.03, n_jobs=arguments.threads, **FIVE).fit(X).adjacency_,
             0,
         )
         out["dagma"] = lambda X: (pruned(dagma(X)), 0)

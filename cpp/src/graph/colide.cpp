@@ -191,6 +191,8 @@ class Path {
   void update_sigma();
   void spread_sigma();
   bool refresh_inverse(double s);
+  void copy_state(const Buffer<T>& w, const Buffer<M>& first, const Buffer<M>& second,
+                  Buffer<T>& to_w, Buffer<M>& to_first, Buffer<M>& to_second) const;
   Objective evaluate(const Stage& stage, double s);
 
   const Index d_, ld_;
@@ -458,6 +460,18 @@ bool Path<T, M>::refresh_inverse(double s) {
   return factor_.invert(d_, inverse_.data(), ld_, threads_);
 }
 
+/// Each column by the thread that has it in its cache.
+template <class T, class M>
+void Path<T, M>::copy_state(const Buffer<T>& w, const Buffer<M>& first, const Buffer<M>& second,
+                            Buffer<T>& to_w, Buffer<M>& to_first, Buffer<M>& to_second) const {
+  parallel_blocks(d_, columns_, threads_, [&](Index from, Index to) {
+    const Index begin = from * ld_, count = (to - from) * ld_;
+    std::copy_n(w.data() + begin, count, to_w.data() + begin);
+    std::copy_n(first.data() + begin, count, to_first.data() + begin);
+    std::copy_n(second.data() + begin, count, to_second.data() + begin);
+  });
+}
+
 template <class T, class M>
 Objective Path<T, M>::evaluate(const Stage& stage, double s) {
   spread_sigma();
@@ -492,9 +506,7 @@ typename Path<T, M>::End Path<T, M>::run_stage(const Stage& stage, double s, dou
         const double before = lr;
         lr /= 2.0;
         if (can_go_back) {
-          std::copy(saved_w_.begin(), saved_w_.end(), w_.begin());
-          std::copy(saved_first_.begin(), saved_first_.end(), first_.begin());
-          std::copy(saved_second_.begin(), saved_second_.end(), second_.begin());
+          copy_state(saved_w_, saved_first_, saved_second_, w_, first_, second_);
           power1_ = saved_power1_;
           power2_ = saved_power2_;
         } else {
@@ -504,9 +516,7 @@ typename Path<T, M>::End Path<T, M>::run_stage(const Stage& stage, double s, dou
         if (lr <= k_least_lr) return End::exhausted;
       }
       if (can_go_back) {
-        std::copy(w_.begin(), w_.end(), saved_w_.begin());
-        std::copy(first_.begin(), first_.end(), saved_first_.begin());
-        std::copy(second_.begin(), second_.end(), saved_second_.begin());
+        copy_state(w_, first_, second_, saved_w_, saved_first_, saved_second_);
         saved_power1_ = power1_;
         saved_power2_ = power2_;
       }

@@ -14,7 +14,7 @@ constexpr Index k_block = 24;
 /// Columns that a thread updates at a time.
 constexpr Index k_columns = 16;
 /// Below this size a region costs more than it saves.
-constexpr Index k_parallel = 160;
+constexpr Index k_parallel = 96;
 
 /// Inverse of the leading n x n part of a full block (k_block rows and columns), n <= k_block, in
 /// place; the constant number of rows lets the compiler unroll. False if a pivot is not > 0.
@@ -43,46 +43,78 @@ bool invert_small(Index n, T* __restrict a, T* pivots) {
 
 }  // namespace
 
+/// Inverts the block on the diagonal at `begin` and packs it and its columns.
+template <class T>
+bool MMatrixInverse<T>::factor(Index n, const T* a, Index lda, Index begin, Panel& panel) {
+  const Index width = std::min(k_block, n - begin);
+  const T* columns = a + begin * lda;
+  std::fill_n(panel.block.data(), k_block * k_block, T(0));
+  for (Index j = 0; j < width; ++j) {
+    std::copy_n(columns + j * lda + begin, width, panel.block.data() + j * k_block);
+  }
+  if (!invert_small(width, panel.block.data(), pivots_.data() + begin)) return false;
+  panel.diagonal.pack(width, width, panel.block.data(), k_block);
+  panel.column.pack(n, width, columns, lda);
+  panel.column.clear_rows(begin, begin + width);
+  return true;
+}
+
+/// Columns first .. last - 1, all inside or all outside of the block at `begin`.
+template <class T>
+void MMatrixInverse<T>::eliminate(Index n, T* a, Index lda, Index begin, Index first, Index last,
+                                  Panel& panel) {
+  if (first >= last) return;
+  const Index width = std::min(k_block, n - begin), count = last - first;
+  const bool inside = first >= begin && first < begin + width;
+  // Rows of the block times its inverse, then the products off all other rows.
+  T* columns = a + first * lda;
+  T* rows = rows_.data() + first * k_block;
+  const auto put_rows = [&] {
+    for (Index j = 0; j < count; ++j) {
+      std::copy_n(rows + j * k_block, width, columns + j * lda + begin);
+    }
+  };
+  if (inside) {
+    rows = panel.block.data() + (first - begin) * k_block;
+    panel.column.multiply(T(-1), count, rows, k_block, nullptr, 0, columns, lda);
+    put_rows();
+  } else {
+    panel.diagonal.multiply(T(1), count, columns + begin, lda, nullptr, 0, rows, k_block);
+    put_rows();
+    panel.column.multiply(T(-1), count, rows, k_block, columns, lda, columns, lda);
+  }
+}
+
 template <class T>
 bool MMatrixInverse<T>::invert(Index n, T* a, Index lda, int n_threads) {
   size_ = n;
   pivots_.reserve(n);
-  block_.reserve(k_block * k_block);
+  for (Panel& panel : panels_) panel.block.reserve(k_block * k_block);
   rows_.reserve(k_block * (n + k_columns));
   const int threads = n >= k_parallel ? n_threads : 1;
-  for (Index begin = 0; begin < n; begin += k_block) {
-    const Index width = std::min(k_block, n - begin);
-    T* panel = a + begin * lda;
-    std::fill_n(block_.data(), k_block * k_block, T(0));
-    for (Index j = 0; j < width; ++j) {
-      std::copy_n(panel + j * lda + begin, width, block_.data() + j * k_block);
-    }
-    if (!invert_small(width, block_.data(), pivots_.data() + begin)) return false;
-    diagonal_.pack(width, width, block_.data(), k_block);
-    column_.pack(n, width, panel, lda);
-    column_.clear_rows(begin, begin + width);
-    // Other columns: rows of the block times its inverse, then the products off all other rows.
-    parallel_blocks(n, k_columns, threads, [&](Index from, Index to) {
-      const auto update = [&](Index first, Index last) {
-        if (first >= last) return;
-        T* rows = rows_.data() + first * k_block;
-        diagonal_.multiply(T(1), last - first, a + first * lda + begin, lda, nullptr, 0, rows,
-                           k_block);
-        for (Index j = first; j < last; ++j) {
-          std::copy_n(rows + (j - first) * k_block, width, a + j * lda + begin);
-        }
-        column_.multiply(T(-1), last - first, rows, k_block, a + first * lda, lda, a + first * lda,
-                         lda);
-      };
-      update(from, std::min(to, begin));
-      update(std::max(from, begin + width), to);
+  bool fine = n == 0 || factor(n, a, lda, 0, panels_[0]);
+  for (Index begin = 0; fine && begin < n; begin += k_block) {
+    Panel& panel = panels_[begin / k_block % 2];
+    const Index end = std::min(begin + k_block, n), next_end = std::min(end + k_block, n);
+    const auto update = [&](Index from, Index to) {
+      eliminate(n, a, lda, begin, from, std::min(to, begin), panel);
+      eliminate(n, a, lda, begin, std::max(from, begin), std::min(to, end), panel);
+      eliminate(n, a, lda, begin, std::max(from, end), to, panel);
+    };
+    // The columns of the next block first: whoever has updated them inverts it while others go on.
+    const Index others = n - (next_end - end);
+    parallel_for(1 + (others + k_columns - 1) / k_columns, threads, [&](Index task) {
+      if (task == 0) {
+        update(end, next_end);
+        if (end < n) fine = factor(n, a, lda, end, panels_[end / k_block % 2]);
+        return;
+      }
+      const Index from = (task - 1) * k_columns, to = std::min(from + k_columns, others);
+      update(from, std::min(to, end));
+      update(std::max(from, end) + next_end - end, to + next_end - end);
     });
-    column_.multiply(T(-1), width, block_.data(), k_block, nullptr, 0, panel, lda);
-    for (Index j = 0; j < width; ++j) {
-      std::copy_n(block_.data() + j * k_block, width, panel + j * lda + begin);
-    }
   }
-  return true;
+  return fine;
 }
 
 template <class T>

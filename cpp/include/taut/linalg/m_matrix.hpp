@@ -25,11 +25,18 @@ class MMatrixInverse {
   double log_det() const;
 
  private:
+  /// A block on the diagonal, inverted, and the rest of its columns.
+  struct Panel {
+    Buffer<T> block;
+    PackedLeft<T> column, diagonal;
+  };
+  bool factor(Index n, const T* a, Index lda, Index begin, Panel& panel);
+  void eliminate(Index n, T* a, Index lda, Index begin, Index first, Index last, Panel& panel);
+
   Index size_ = 0;
   Buffer<T> pivots_;
-  Buffer<T> rows_;  ///< new rows of a block, one set of columns after the other
-  Buffer<T> block_;
-  PackedLeft<T> column_, diagonal_;
+  Buffer<T> rows_;   ///< new rows of a block, one set of columns after the other
+  Panel panels_[2];  ///< of this block and of the next
 };
 
 extern template class MMatrixInverse<double>;
