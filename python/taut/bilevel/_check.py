@@ -39,6 +39,20 @@ class ProblemReport:
         Extreme Ritz values of the Hessian over the points that were looked at.
     problems : list of str
         What is wrong, in words; empty if nothing was found.
+
+    See Also
+    --------
+    check_problem : Makes it.
+    hypergradient : The derivative through it, and its source.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taut.bilevel import HeldOutMSE, RidgeLower, check_problem
+    >>> lower, upper = RidgeLower(np.eye(2), [2.0, 4.0]), HeldOutMSE(np.eye(2), [1.0, 1.0])
+    >>> report = check_problem(lower, upper, [0.0])
+    >>> report.ok, report.problems, bool(max(report.errors.values()) < 1e-6)
+    (True, [], True)
     """
 
     errors: dict[str, float] = field(default_factory=dict)
@@ -95,6 +109,10 @@ def check_problem(
     ------
     ValueError
         If something is wrong, with all that was found; or if a callable returns NaN.
+
+    See Also
+    --------
+    hypergradient : The derivative through it, and its source.
 
     Notes
     -----

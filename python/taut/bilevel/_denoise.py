@@ -43,6 +43,16 @@ def psnr(image: ArrayLike, clean: ArrayLike, data_range: float = 1.0) -> float:
     float
         In dB; infinite for equal images.
 
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    See Also
+    --------
+    TVDenoiserLearner : Its ``score`` is a mean of these.
+    MAID : Descent on the exact loss, and its source.
+
     Examples
     --------
     >>> import numpy as np
@@ -250,6 +260,12 @@ class FoEDenoiserLearner(_Denoiser):
     n_iter_ : int
     converged_ : bool
     stop_reason_ : str
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if a parameter is out of its range, ``init="tv"`` has fewer than two filters or
+        filters of one pixel, or the pairs differ in shape or are not finite.
 
     Examples
     --------

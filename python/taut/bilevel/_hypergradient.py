@@ -34,6 +34,22 @@ class LowerSolverError(RuntimeError):
         Bound of the distance to the minimiser that was reached.
     error : float
         Bound of the error of the hypergradient that was reached.
+
+    See Also
+    --------
+    hypergradient : The derivative through it, and its source.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taut.bilevel import HeldOutLogLoss, LowerSolverError, MultinomialLower, hypergradient
+    >>> X, y = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), [0, 1, 0]
+    >>> lower = MultinomialLower(X, y)
+    >>> try:
+    ...     hypergradient(lower, HeldOutLogLoss(X, y, [0, 1]), np.zeros(4), max_lower_iter=1)
+    ... except LowerSolverError as error:
+    ...     print(error.eps > 1e-6)
+    True
     """
 
     def __init__(self, message: str, eps: float, error: float) -> None:
@@ -68,6 +84,19 @@ class Hypergradient:
         limit of doubles.
     omega_lower : float
         What ``omega`` would be with a linear system that is solved exactly.
+
+    See Also
+    --------
+    hypergradient : The derivative through it, and its source.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taut.bilevel import HeldOutMSE, RidgeLower, hypergradient
+    >>> lower = RidgeLower(np.eye(2), [2.0, 4.0])
+    >>> result = hypergradient(lower, HeldOutMSE(np.eye(2), [1.0, 2.0]), 0.0)
+    >>> result.endings, bool(result.eps < 1e-12)
+    (('converged', 'converged'), True)
     """
 
     z: Float64

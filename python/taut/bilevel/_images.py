@@ -53,6 +53,11 @@ class SmoothedTVLower(NativeLower):
     images : array-like of shape (height, width) or (n_images, height, width)
         Noisy images y.
 
+    See Also
+    --------
+    TVDenoiserLearner : Learns its two parameters.
+    hypergradient : The derivative through it, and its source.
+
     Examples
     --------
     >>> import numpy as np

@@ -46,7 +46,12 @@ _RELATIVE = 0.03
 
 
 class Box:
-    """Bounds of theta; by default those within which e^theta is a sensible strength."""
+    """Bounds of theta; by default those within which e^theta is a sensible strength.
+
+    See Also
+    --------
+    PenaltyBilevel : The method that projects, and its source.
+    """
 
     def __init__(self, bounds: Bounds, n_theta: int) -> None:
         self.given = bounds is not None

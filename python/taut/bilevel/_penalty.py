@@ -73,7 +73,7 @@ class PenaltyBilevel(BaseEstimator):
         depend on x.
     sigma : float, default=1e-3
         The last penalty's inverse, at least 1e-6.
-    sigma_path : "auto" or array-like, default="auto"
+    sigma_path : "auto" or array-like of shape (n_levels,), default="auto"
         Decreasing values down to `sigma`; "auto" goes from 0.1 in factors of ten.
     stochastic : bool, default=False
     variant : {"double_loop", "single_loop"}, default="double_loop"
@@ -125,7 +125,7 @@ class PenaltyBilevel(BaseEstimator):
         Norms of the projected gradients at y and z.
     sigma_ : float
     n_iter_, n_grad_upper_, n_grad_lower_ : int
-    history_ : dict of ndarray
+    history_ : dict of ndarrays
         "sigma", "value", "stationarity", "bias_gap" and "theta", at the end of every level, or of
         every hundredth of a stochastic run.
     converged_ : bool

@@ -30,6 +30,36 @@ class LowerProblem:
       and the result is not called certified;
     - ``smoothness``: step of accelerated gradients;
     - ``solve(theta, x0, tol)``: a solver of one's own that returns x with ``|grad(x)| <= tol``.
+
+    Raises
+    ------
+    NotImplementedError
+        By a member that is needed and missing.
+
+    See Also
+    --------
+    CallableLower : Makes one of functions.
+    hypergradient : The derivative through it, and its source.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taut.bilevel import HeldOutMSE, LowerProblem, hypergradient
+    >>> class Shrink(LowerProblem):
+    ...     n_x, n_theta = 2, 1
+    ...     def value(self, x, theta):
+    ...         return 0.5 * float((x - 1.0) @ (x - 1.0) + np.exp(theta[0]) * x @ x)
+    ...     def grad(self, x, theta):
+    ...         return x - 1.0 + np.exp(theta[0]) * x
+    ...     def hvp(self, x, theta, v):
+    ...         return (1.0 + np.exp(theta[0])) * v
+    ...     def cross_vjp(self, x, theta, q):
+    ...         return np.array([np.exp(theta[0]) * (x @ q)])
+    ...     def mu(self, theta):
+    ...         return 1.0 + float(np.exp(theta[0]))
+    >>> upper = HeldOutMSE(np.eye(2), [0.0, 0.0])
+    >>> hypergradient(Shrink(), upper, [0.0]).z.round(6)
+    array([-0.25])
     """
 
     n_x: int
@@ -88,6 +118,29 @@ class UpperProblem:
     """The loss ``g(x) + r(theta)`` by which parameters are judged.
 
     ``g`` is ``lip``-smooth and bounded below; ``r`` is free. Any object with these members will do.
+
+    Raises
+    ------
+    NotImplementedError
+        By a member that is needed and missing.
+
+    See Also
+    --------
+    CallableUpper : Makes one of functions.
+    hypergradient : The derivative through it, and its source.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taut.bilevel import RidgeLower, UpperProblem, hypergradient
+    >>> class FirstCoefficient(UpperProblem):
+    ...     def value(self, x, theta):
+    ...         return 0.5 * float(x[0]) ** 2
+    ...     def grad_x(self, x, theta):
+    ...         return np.array([x[0], 0.0])
+    >>> lower = RidgeLower(np.eye(2), [2.0, 4.0])
+    >>> hypergradient(lower, FirstCoefficient(), [0.0]).z.round(6)
+    array([-0.296296])
     """
 
     #: Whether g is convex, which makes its bounds tighter.
@@ -136,6 +189,10 @@ class CallableLower(LowerProblem):
     ------
     TypeError, ValueError
         If something is missing, given twice, or not callable.
+
+    See Also
+    --------
+    hypergradient : The derivative through it, and its source.
 
     Examples
     --------
@@ -204,38 +261,48 @@ class CallableLower(LowerProblem):
         }
 
     def value(self, x: Float64, theta: Float64) -> Any:
+        """Return the value."""
         return self._functions["value"](x, theta)
 
     def grad(self, x: Float64, theta: Float64) -> Any:
+        """Return the gradient in x."""
         return self._functions["grad"](x, theta)
 
     def hvp(self, x: Float64, theta: Float64, v: Float64) -> Any:
+        """Return the Hessian in x times v."""
         hvp, hess = self._functions["hvp"], self._functions["hess"]
         return hess(x, theta) @ v if hvp is None else hvp(x, theta, v)
 
     def cross_vjp(self, x: Float64, theta: Float64, q: Float64) -> Any:
+        """Return the transpose of J times q."""
         vjp, cross = self._functions["cross_vjp"], self._functions["cross"]
         return cross(x, theta).T @ q if vjp is None else vjp(x, theta, q)
 
     def grad_theta(self, x: Float64, theta: Float64) -> Any:
+        """Return the gradient in theta."""
         function = self._functions["grad_theta"]
         if function is None:
             raise NotImplementedError("This CallableLower was given no grad_theta.")
         return function(x, theta)
 
     def mu(self, theta: Float64) -> Any:
+        """Return the strong convexity at theta."""
         return self._constants["mu"](theta)
 
     def smoothness(self, theta: Float64) -> Any:
+        """Return the smoothness at theta, or None."""
         return self._constants["smoothness"](theta)
 
     def cross_norm(self, x: Float64, theta: Float64) -> Any:
+        """Return an upper bound of the norm of J, or None."""
         return self._constants["cross_norm"](x, theta)
 
     def lip_cross(self, theta: Float64) -> Any:
+        """Return a Lipschitz constant of J in x, or None."""
         return self._constants["lip_cross"](theta)
 
     def lip_hess(self, theta: Float64) -> Any:
+        """Return a Lipschitz constant of H in x, or None."""
         return self._constants["lip_hess"](theta)
 
 
@@ -255,6 +322,17 @@ class CallableUpper(UpperProblem):
         not called certified.
     convex : bool, default=False
         Whether g is convex.
+
+    Raises
+    ------
+    TypeError
+        If a function is not callable.
+    ValueError
+        If ``lip`` is not a finite number >= 0.
+
+    See Also
+    --------
+    hypergradient : The derivative through it, and its source.
 
     Examples
     --------
@@ -286,18 +364,22 @@ class CallableUpper(UpperProblem):
         self.convex = bool(convex)
 
     def value(self, x: Float64, theta: Float64) -> float:
+        """Return the value."""
         return self._value(x, theta)
 
     def grad_x(self, x: Float64, theta: Float64) -> Float64:
+        """Return the gradient in x."""
         return self._grad_x(x, theta)
 
     def grad_theta(self, x: Float64, theta: Float64) -> Float64:
+        """Return the gradient in theta."""
         if self._grad_theta is None:
             return super().grad_theta(x, theta)
         return self._grad_theta(x, theta)
 
     @property
     def lip(self) -> float | None:
+        """Lipschitz constant of the gradient of g, or None."""
         return self._lip
 
 

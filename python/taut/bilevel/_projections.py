@@ -31,6 +31,10 @@ class Projection:
     Calling it projects a vector. ``diameter`` is the largest distance of two points of the set,
     ``inf`` if there is none.
 
+    See Also
+    --------
+    PenaltyBilevel : The method that projects, and its source.
+
     Examples
     --------
     >>> from taut.bilevel import Projection, Simplex
@@ -67,6 +71,10 @@ class Box(Projection):
     ValueError
         If the box is empty or a bound is NaN.
 
+    See Also
+    --------
+    PenaltyBilevel : The method that projects, and its source.
+
     Examples
     --------
     >>> import numpy as np
@@ -89,6 +97,10 @@ class Box(Projection):
 
 class NonNegative(Projection):
     """Points without a negative entry.
+
+    See Also
+    --------
+    PenaltyBilevel : The method that projects, and its source.
 
     Examples
     --------
@@ -147,6 +159,10 @@ class L1Ball(Projection):
     ValueError
         If `radius` is negative or not finite.
 
+    See Also
+    --------
+    PenaltyBilevel : The method that projects, and its source.
+
     Examples
     --------
     >>> import numpy as np
@@ -174,6 +190,10 @@ class L2Ball(Projection):
     ------
     ValueError
         If `radius` is negative or not finite.
+
+    See Also
+    --------
+    PenaltyBilevel : The method that projects, and its source.
 
     Examples
     --------
@@ -205,6 +225,10 @@ class Halfspace(Projection):
     ------
     ValueError
         If `normal` is zero or not finite.
+
+    See Also
+    --------
+    PenaltyBilevel : The method that projects, and its source.
 
     Examples
     --------
@@ -238,6 +262,10 @@ class Product(Projection):
     ------
     ValueError
         If a size is below 1, or in a call the sizes do not add up to the vector's.
+
+    See Also
+    --------
+    PenaltyBilevel : The method that projects, and its source.
 
     Examples
     --------

@@ -108,6 +108,10 @@ class RidgeLower(NativeLower):
     ValueError
         If X or y is not finite, shapes differ, or groups are wrong or missing.
 
+    See Also
+    --------
+    hypergradient : The derivative through it, and its source.
+
     Examples
     --------
     >>> import numpy as np
@@ -173,6 +177,10 @@ class MultinomialLower(NativeLower):
     ------
     ValueError
         If X is not finite, shapes differ, or y has less than two classes.
+
+    See Also
+    --------
+    hypergradient : The derivative through it, and its source.
 
     Examples
     --------

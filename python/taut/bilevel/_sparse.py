@@ -50,6 +50,16 @@ class CriterionPoint:
         in every fold.
     gap : float
         Largest duality gap of the lower problems, relative to their null loss.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from taut.bilevel import SparseCriterion
+    >>> from taut.linear_model import Lasso
+    >>> criterion = SparseCriterion(Lasso(), *load_diabetes(return_X_y=True))
+    >>> point = criterion(criterion.start)
+    >>> bool(point.gradient[0] > 0.0), point.certified
+    (True, False)
     """
 
     value: float

@@ -31,6 +31,10 @@ class HeldOutMSE(UpperProblem):
     y : array-like of shape (n_samples,)
     sample_weight : array-like of shape (n_samples,), default=None
 
+    See Also
+    --------
+    hypergradient : The derivative through it, and its source.
+
     Examples
     --------
     >>> import numpy as np
@@ -55,13 +59,16 @@ class HeldOutMSE(UpperProblem):
 
     @property
     def lip(self) -> float:
+        """Lipschitz constant of the gradient of g, or None."""
         return self._lip
 
     def value(self, x: Float64, theta: Any) -> float:
+        """Return the value."""
         residual = self._data @ x - self._target
         return float(residual @ residual) / self._target.size
 
     def grad_x(self, x: Float64, theta: Any) -> Float64:
+        """Return the gradient in x."""
         residual = self._data @ x - self._target
         grad: Float64 = self._data.T @ residual * (2.0 / self._target.size)
         return grad
@@ -82,6 +89,10 @@ class HeldOutLogLoss(UpperProblem):
     ------
     ValueError
         If a label is none of the classes.
+
+    See Also
+    --------
+    hypergradient : The derivative through it, and its source.
 
     Examples
     --------
@@ -110,6 +121,7 @@ class HeldOutLogLoss(UpperProblem):
 
     @property
     def lip(self) -> float:
+        """Lipschitz constant of the gradient of g, or None."""
         return self._lip
 
     def _scores(self, x: Float64) -> Float64:
@@ -117,11 +129,13 @@ class HeldOutLogLoss(UpperProblem):
         return scores - scores.max(axis=1, keepdims=True)
 
     def value(self, x: Float64, theta: Any) -> float:
+        """Return the value."""
         scores = self._scores(x)
         own = scores[np.arange(self._codes.size), self._codes]
         return float(np.mean(np.log(np.exp(scores).sum(axis=1)) - own))
 
     def grad_x(self, x: Float64, theta: Any) -> Float64:
+        """Return the gradient in x."""
         shares = np.exp(self._scores(x))
         shares /= shares.sum(axis=1, keepdims=True)
         shares[np.arange(self._codes.size), self._codes] -= 1.0
@@ -135,6 +149,10 @@ class ImageMSE(UpperProblem):
     Parameters
     ----------
     clean : array-like of shape (height, width) or (n_images, height, width)
+
+    See Also
+    --------
+    hypergradient : The derivative through it, and its source.
 
     Examples
     --------
@@ -151,12 +169,15 @@ class ImageMSE(UpperProblem):
 
     @property
     def lip(self) -> float:
+        """Lipschitz constant of the gradient of g, or None."""
         return 2.0 / self._clean.size
 
     def value(self, x: Float64, theta: Any) -> float:
+        """Return the value."""
         difference = x - self._clean
         return float(difference @ difference) / self._clean.size
 
     def grad_x(self, x: Float64, theta: Any) -> Float64:
+        """Return the gradient in x."""
         grad: Float64 = (x - self._clean) * (2.0 / self._clean.size)
         return grad
