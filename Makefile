@@ -215,14 +215,16 @@ cpp-bench: .venv-cpp/.installed benchmark-library
 	  -r bench/requirements.txt
 	@touch $@
 
-# The sanitizers' runtime must be the first library of the process; Python's own leaks are not ours.
+# The sanitizers' runtime must be the first library of the process, and find what throws in the second;
+# Python's own leaks are not ours.
 .venv-asan/.installed: $(COMPILED) | .venv-asan/.created compiler
 	SKBUILD_CMAKE_BUILD_TYPE=RelWithDebInfo \
 	SKBUILD_CMAKE_DEFINE="TAUT_VARIANTS=$(DEV_VARIANT);TAUT_SANITIZE=address,undefined" \
 	.venv-asan/bin/python $(PIP_INSTALL) ".[test]"
 	@touch $@
 
-SANITIZED := LD_PRELOAD="$$($${CXX:-g++} -print-file-name=libasan.so)" \
+SANITIZED := LD_PRELOAD="$$($${CXX:-g++} -print-file-name=libasan.so) \
+  $$($${CXX:-g++} -print-file-name=libstdc++.so)" \
   ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=2048 \
   UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 

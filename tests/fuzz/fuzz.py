@@ -232,7 +232,7 @@ def guard(name, inputs, seed, chunk=20000):
     """Run a family in child processes; returns (outcomes, failures)."""
     total, failures = collections.Counter(), []
     at = 0
-    with tempfile.TemporaryFile() as file:
+    with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as errors:
         file.truncate(8)
         progress = mmap.mmap(file.fileno(), 8)
         while at < inputs:
@@ -242,6 +242,7 @@ def guard(name, inputs, seed, chunk=20000):
             child = os.fork()
             if child == 0:
                 os.close(read)
+                os.dup2(errors.fileno(), 2)
                 code = 1
                 try:
                     if "asan" not in os.environ.get("LD_PRELOAD", ""):
@@ -270,12 +271,24 @@ def guard(name, inputs, seed, chunk=20000):
                     break
                 time.sleep(0.02)
             last = struct.unpack_from("q", progress, 0)[0]
+            errors.seek(0)
+            said = errors.read().decode(errors="replace")
+            errors.seek(0)
+            errors.truncate()
             if status == 0:
                 outcomes = collections.Counter(eval(os.read(read, 10000).decode()))
+                print(said[:6000], end="", flush=True)
                 if outcomes["failed"]:
                     failures.append(f"{outcomes['failed']} of inputs {at}-{end - 1}")
                 total += outcomes
                 at = end
+                os.close(read)
+                continue
+            os.close(read)
+            at = last + 1
+            # Sanitizers end the process where `new` would throw.
+            if "out-of-memory" in said or "Failed to mmap" in said:
+                total["MemoryError"] += 1
             else:
                 what = "hung" if status == "hang" else f"died with status {status}"
                 what += f" in {chosen(RECORDED[name], random.Random(), seed, last)[0]}"
@@ -285,9 +298,8 @@ def guard(name, inputs, seed, chunk=20000):
                     f"python tests/fuzz/fuzz.py {name} --seed {seed} --only {last}",
                     flush=True,
                 )
+                print(said[:6000], flush=True)
                 total["died"] += 1
-                at = last + 1
-            os.close(read)
             if total["died"] > 20:
                 break
     return total, failures
