@@ -97,8 +97,8 @@ CscView<T, I> csc_view(const py::tuple& parts, const std::string& name) {
     }
   }
   if (rows < 0 || cols < 0 || cols == std::numeric_limits<Index>::max()) {
-    throw py::value_error(name + " must have a shape >= 0 that fits, got (" + std::to_string(rows) + ", " +
-                          std::to_string(cols) + ").");
+    throw py::value_error(name + " must have a shape >= 0 that fits, got (" + std::to_string(rows) +
+                          ", " + std::to_string(cols) + ").");
   }
   require_size(indptr.size(), cols + 1, name + ".indptr");
   require_size(indices.size(), data.size(), name + ".indices");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -122,6 +123,7 @@ py::dict decomposition_learn(const py::object& signals, const py::object& order,
       coding_options(penalty, 1.0, gamma, method, start, max_iter, tol, nonnegative, n_threads);
   options.update =
       one_of<Update>(update, "update", {{"online", Update::online}, {"sgd", Update::sgd}});
+  detail::require_at_least(batch_size, 1, "batch_size");
   options.batch_size = batch_size;
   options.rate = rate;
   options.target_sparsity = target_sparsity;
@@ -141,12 +143,19 @@ py::dict decomposition_learn(const py::object& signals, const py::object& order,
   learner.recent_active = state["recent_active"].cast<double>();
   learner.n_batches = state["n_batches"].cast<std::int64_t>();
   learner.n_dead = state["n_dead"].cast<std::int64_t>();
+  detail::require_at_least(std::min(K, p), 1, "the shape of atoms");
+  constexpr std::int64_t k_many = std::int64_t{1} << 53;
+  if (learner.n_batches < 0 || learner.n_batches > k_many || learner.n_dead < 0 ||
+      learner.n_dead > k_many) {
+    throw py::value_error("n_batches and n_dead must be counts.");
+  }
 
   const VecView<std::int64_t> columns = vec_view<std::int64_t>(order, "order");
   PyMonitor monitor{callback};
   decomposition::LearningCurves curves;
   const auto run = [&](const auto& rows) {
     detail::require_size(rows.rows, p, "a row of signals");
+    options.batch_size = std::min(options.batch_size, columns.size);
     for (Index i = 0; i < columns.size; ++i) {
       if (columns.data[i] < 0 || columns.data[i] >= rows.cols) {
         throw py::value_error("order must hold rows of signals.");

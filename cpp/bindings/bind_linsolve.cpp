@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -134,6 +135,16 @@ linsolve::SplitView split_of(const py::object& object) {
   out.n_phases = phases.size > 0 ? phases.size - 1 : 0;
   if (phases.size > 0) detail::require_starts(phases, out.n, "split: phases");
   out.exact = parts[8].cast<bool>();
+  if (out.n_phases == 2) {  // red rows see black columns only, black rows red ones
+    const auto n_red = static_cast<Int>(out.phases[1]);
+    const auto lies = [&](const linsolve::TriangleView& t, Index first, Index last, bool black) {
+      return std::all_of(t.idx + t.ptr[first], t.idx + t.ptr[last],
+                         [&](Int column) { return (column >= n_red) == black; });
+    };
+    if (!lies(out.upper, 0, n_red, true) || !lies(out.lower, n_red, out.n, false)) {
+      throw py::value_error("split: rows of one colour must not be coupled.");
+    }
+  }
   return out;
 }
 
@@ -276,6 +287,9 @@ py::array_t<double> linsolve_ssor_apply(const py::object& split, double omega,
 double* state_of(py::array_t<double>& array, const char* name, Index size) {
   if ((array.flags() & py::array::c_style) == 0) {
     throw py::value_error(std::string(name) + " must be C-contiguous.");
+  }
+  if (reinterpret_cast<std::uintptr_t>(array.data()) % alignof(double) != 0) {
+    throw py::value_error(std::string(name) + " must be aligned in memory.");
   }
   detail::require_size(array.size(), size, name);
   return array.mutable_data();

@@ -313,6 +313,7 @@ py::dict ot_route(const py::object& scores, const py::object& a, const py::objec
   detail::require_at_least(max_nz, 1, "max_nz");
   detail::require_moderate(static_cast<const double*>(array.data()), array.size(), "scores");
   const Index groups = array.shape(0), m = array.shape(1), n = array.shape(2);
+  if (max_nz > n) throw py::value_error("max_nz must be at most the number of sources.");
   const VecView<double> source = weights_of(a, "a", n);
   const VecView<double> target = weights_of(b, "b", m);
   ot::RouteOptions options;

@@ -492,6 +492,11 @@ py::dict cox_fit(const py::dict& data, double tol, Index max_iter, const py::obj
   return out;
 }
 
+/// Nothing else is known of coefficients whose likelihood is no number.
+void require_risks(double loglik) {
+  if (std::isnan(loglik)) throw py::value_error("exp(X coef) leaves the range of float64.");
+}
+
 py::dict cox_residuals(const py::dict& data, const py::object& coef) {
   const CoxInput in = cox_input(data);
   const VecView<double> b = vec_view<double>(coef, "coef", in.X.cols);
@@ -507,6 +512,7 @@ py::dict cox_residuals(const py::dict& data, const py::object& coef) {
     py::gil_scoped_release release;
     problem = std::make_unique<survival::Cox>(in.make(monitor));
     loglik = problem->set(b.data);
+    require_risks(loglik);
     problem->gradient(gradient.data());
     problem->martingale(martingale.data());
     problem->score_residuals(score.data());
@@ -541,7 +547,7 @@ py::tuple cox_scaled(const py::dict& data, const py::object& coef, const py::obj
       information(static_cast<std::size_t>(p * p));
   {
     py::gil_scoped_release release;
-    problem.set(b.data);
+    require_risks(problem.set(b.data));
     problem.score(g.data, score.data());
     problem.information(g.data, information.data());
   }
@@ -613,6 +619,7 @@ py::dict coxnet_path(const py::object& X, const py::object& time, const py::obje
   options.max_iter = max_iter;
   options.n_threads = n_threads;
   const auto steps = static_cast<Index>(options.alphas.size());
+  detail::require_at_least(steps, 1, "the number of alphas");
   const VecView<double> start = optional_vec_view<double>(coef_init, "coef_init", design->cols());
   Buffer<double> coefs(steps * design->cols()), intercepts(steps);
   PyMonitor monitor{callback};

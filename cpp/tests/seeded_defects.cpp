@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Defects on purpose: a sanitizer that does not report them sees nothing of the library either.
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "taut/core/parallel.hpp"
@@ -21,7 +24,15 @@ int main(int argc, char** argv) {
     std::cout << y[0] << '\n';
   } else if (defect == "race") {
     double sum = 0.0;
-    taut::parallel_for(10000, 2, [&sum](Index block) { sum += static_cast<double>(block); });
+    std::atomic<int> arrived{0};
+    taut::parallel_for(2, 2, [&](Index block) {
+      ++arrived;
+      const auto start = std::chrono::steady_clock::now();
+      while (arrived < 2 && std::chrono::steady_clock::now() - start < std::chrono::seconds(20)) {
+        std::this_thread::yield();
+      }
+      sum += static_cast<double>(block);
+    });
     std::cout << sum << '\n';
   } else {
     std::cerr << "usage: seeded_defects short-vector|race\n";

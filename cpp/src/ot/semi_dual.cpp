@@ -402,7 +402,9 @@ class CloudScores final : public Scores {
     boxes_.bounds(y, nest * k_nest, k_nest, inner);
     const auto first = static_cast<Index>(std::max_element(inner, inner + k_nest) - inner);
     box_scores(nest * k_nest + first, y, s);
-    threshold = std::max(threshold, *std::max_element(s, s + k_box) - reach);
+    // Finite, so that neither scores that are no numbers nor the places that fill the last box pass.
+    threshold = std::max(-std::numeric_limits<double>::max(),
+                         std::max(threshold, *std::max_element(s, s + k_box) - reach));
     for (Index outer = 0; outer < nests_.size(); ++outer) {
       if (bound[at(outer)] < threshold - slack_) continue;
       boxes_.bounds(y, outer * k_nest, k_nest, inner);
@@ -411,7 +413,7 @@ class CloudScores final : public Scores {
         const Index box = outer * k_nest + g;
         box_scores(box, y, s);
         for (Index r = 0; r < k_box; ++r) {
-          if (s[r] < threshold) continue;
+          if (!(s[r] >= threshold)) continue;
           out.push_back({s[r], order_[at(box * k_box + r)]});
           threshold = std::max(threshold, s[r] - reach);
         }
@@ -533,6 +535,7 @@ void SemiDual::column(Index j, const double* alpha, const double* beta, const Se
     }
   }
   scores_.collect(j, alpha, threshold, reach, k_, candidates);
+  if (candidates.empty()) candidates.push_back({std::numeric_limits<double>::quiet_NaN(), 0});
   double left_out = -k_inf;
   if (static_cast<Index>(candidates.size()) > k_) left_out = keep_top(candidates, k_);
   tau = beta != nullptr ? -beta[j] : simplex_threshold(candidates, reach);
