@@ -198,6 +198,16 @@ PROBLEMS = [
         ratio=0.05,
         task="mcp",
     ),
+    Problem(
+        "mcp-sparse-5000x100000",
+        "sparse",
+        5000,
+        100000,
+        "not convex, text-like",
+        density=1e-3,
+        ratio=0.05,
+        task="mcp",
+    ),
     Problem("smoke-dense-60x200", "dense", 60, 200, "seconds, not minutes", rho=0.5, smoke=True),
     Problem(
         "smoke-sparse-200x1000", "sparse", 200, 1000, "seconds, sparse", density=0.02, smoke=True
