@@ -124,7 +124,8 @@ InnerReport ScaledLasso::solve(Iterate& at, double target, Index max_iter, Monit
       next = low > 0.0 ? std::sqrt(low) * std::sqrt(high) : k_plunge * high;
       creeping = 0;
     }
-    if (low <= least && next < k_plunge * high) next = least > 0.0 ? least : k_plunge * high;
+    // The floor itself is far where it is there for rounding alone, and dear: by steps.
+    if (low <= least) next = std::max({next, least, k_plunge * high});
     if (std::abs(next - x) <= 4.0 * std::numeric_limits<double>::epsilon() * x) return report;
     if (solves >= k_most_solves) return report;
     x = next;
