@@ -127,6 +127,9 @@ const double* images_view(const py::tuple& parts, Index& count, Index& height, I
   count = parts[2].cast<Index>();
   height = parts[3].cast<Index>();
   width = parts[4].cast<Index>();
+  for (const Index side : {count, height, width}) {
+    if (side < 1 || side > (Index{1} << 20)) throw py::value_error("images: sides in 1 .. 2^20.");
+  }
   return vec_view<double>(parts[1], "images", count * height * width).data;
 }
 
@@ -142,7 +145,7 @@ std::unique_ptr<LowerProblem> fields_of_experts_of(const py::tuple& parts, int n
   Index count, height, width;
   const double* images = images_view(parts, count, height, width);
   const auto n_filters = parts[5].cast<Index>(), size = parts[6].cast<Index>();
-  if (size % 2 == 0 || size / 2 >= std::min(height, width)) {
+  if (n_filters < 1 || size < 1 || size % 2 == 0 || size / 2 >= std::min(height, width)) {
     throw py::value_error("filters must be odd in size and less than twice the images.");
   }
   return std::make_unique<bilevel::FieldsOfExperts>(images, count, height, width, n_filters, size,

@@ -37,7 +37,11 @@ CodingOptions coding_options(const std::string& penalty, double alpha, double ga
       {{"zero", Start::zero}, {"l1", Start::l1}, {"continuation", Start::continuation}});
   out.alpha = alpha;
   out.gamma = gamma;
-  detail::require_at_least(max_iter, 0, "max_iter");
+  // A code ends before an interruption is seen.
+  if (max_iter < 0 || max_iter > 100'000'000) {
+    throw py::value_error("max_iter must be in 0 .. 10^8, got " + std::to_string(max_iter) + ".");
+  }
+  if (!(tol >= 0.0)) throw py::value_error("tol must be >= 0, got " + std::to_string(tol) + ".");
   out.max_iter = max_iter;
   out.tol = tol;
   out.nonnegative = nonnegative;

@@ -135,6 +135,7 @@ TEST_CASE("parallel: a region inside a region runs on its caller, in order") {
   CHECK(taut::effective_threads(4) == 4);  // the region is closed again
   CHECK(taut::effective_threads(1) == 1);
   CHECK(taut::effective_threads(0) == 1);
+  CHECK(taut::effective_threads(1 << 30) == 1024);
 }
 
 TEST_CASE("parallel: many short regions in a row lose no block") {

@@ -208,10 +208,13 @@ int max_threads() {
   return n > 0 ? static_cast<int>(n) : 1;
 }
 
-int effective_threads(int requested) { return requested > 1 && !inside_region ? requested : 1; }
+int effective_threads(int requested) {
+  constexpr int k_most = 1024;  // what is larger is a mistake, not a machine
+  return requested > 1 && !inside_region ? std::min(requested, k_most) : 1;
+}
 
 void detail::run_blocks(Index n_blocks, int n_threads, void (*call)(void*, Index), void* context) {
-  const int k = effective_threads(n_threads);
+  const int k = static_cast<int>(std::min<Index>(effective_threads(n_threads), n_blocks));
   if (k > 1 && pool().run(n_blocks, k, call, context)) return;
   for (Index b = 0; b < n_blocks; ++b) call(context, b);
 }
