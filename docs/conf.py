@@ -50,7 +50,7 @@ numpydoc_validation_checks = {
     *("GL01", "GL03", "GL05", "GL06", "GL07", "GL08", "GL09", "GL10"),
     *("SS01", "SS02", "SS03", "SS04", "SS06", "PR02", "PR10"),
 }
-# Members that the protocol of bilevel problems asks for are explained in LowerProblem, UpperProblem.
+# Members that the protocol of bilevel problems asks for are explained in LowerProblem, UpperProblem
 numpydoc_validation_exclude = {
     r"\.set_\w+_request$",
     r"^taut\.typing\.",
