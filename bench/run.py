@@ -54,8 +54,9 @@ PREPARE_LIMIT = 600.0  # seconds for imports, loading and just-in-time compilati
 class Worker:
     """A peer's process for one problem; killed with all its children when out of time."""
 
-    def __init__(self, peer, python, folder, threads):
+    def __init__(self, peer, python, folder, threads, packages=None):
         self.peer, self.python, self.folder, self.threads = peer, python, folder, threads
+        self.packages = packages  # folder whose packages go before those of the interpreter
         self.process = None
         self.info = {}
 
@@ -63,6 +64,8 @@ class Worker:
         env = dict(os.environ)
         for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "BLIS"):
             env[f"{name}_NUM_THREADS"] = str(self.threads)
+        if self.packages is not None:
+            env["PYTHONPATH"] = str(self.packages)
         command = [self.python, str(HERE / "worker.py"), self.peer]
         with (self.folder / f"log-{self.peer}-{self.threads}.txt").open("a") as log:
             self.process = subprocess.Popen(

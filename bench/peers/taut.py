@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 from tasks import GROUP_SIZE, HUBER_DELTA, MCP_GAMMA
 
-from taut import __version__, datafits, linear_model, penalties
+from taut import __version__, linear_model
 
+# Builds that against.py compares with may know the Lasso alone: the rest is imported where used.
 NOTE = "tol is the relative duality gap; for MCP the distance to the subdifferential over alpha_max"
 
 
@@ -46,6 +47,8 @@ def poisson(*problem):
 
 
 def huber(*problem):
+    from taut import datafits
+
     return _path(*problem, datafit=datafits.Huber(delta=HUBER_DELTA))
 
 
@@ -54,6 +57,8 @@ def sqrt(*problem):
 
 
 def group(X, *rest):
+    from taut import penalties
+
     groups = np.arange(X.shape[1]) // GROUP_SIZE
     return _path(X, *rest, penalty=penalties.Group(groups))
 
@@ -64,4 +69,6 @@ def multitask(*problem):
 
 
 def mcp(*problem):
+    from taut import penalties
+
     return _path(*problem, penalty=penalties.MCP(gamma=MCP_GAMMA))
