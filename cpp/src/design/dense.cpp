@@ -51,6 +51,12 @@ void Dense<T>::copy_rows(Index j, Index begin, Index end, double* out) const {
 }
 
 template <class T>
+void Dense<T>::gather_rows(Index j, const Index* rows, Index count, double* out) const {
+  const T* x = X_.col(j);
+  for (Index i = 0; i < count; ++i) out[i] = static_cast<double>(x[rows[i]]);
+}
+
+template <class T>
 void Dense<T>::append_entries(Index j, std::vector<double>& val,
                               std::vector<std::int32_t>& idx) const {
   for (Index i = 0; i < rows(); ++i) {

@@ -15,8 +15,10 @@ namespace {
 constexpr Index k_column_block = 64;
 constexpr Index k_row_panel = 256;
 /// Moving one entry of a column, in multiply-adds of a matrix product.
-constexpr double k_move_work = 10.0;
+constexpr double k_move_work = 4.0;
 constexpr Index k_tile = 128;
+/// Symmetric products of fewer columns are not cut in four.
+constexpr Index k_least_halved = 40;
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
@@ -107,36 +109,50 @@ void Standardized::gram_dense(const Index* J, Index nJ, const Index* K, Index nK
                               int n_threads, double* out, Index ldo) const {
   const Index n = rows();
   for (Index b = 0; b < nK; ++b) std::fill_n(out + b * ldo, nJ, 0.0);
-  std::vector<double> left(at(k_row_panel * nJ)), right(at(k_row_panel * nK));
-  const Index tiles_j = (nJ + k_tile - 1) / k_tile;
-  const Index tiles_k = (nK + k_tile - 1) / k_tile;
   const bool symmetric = J == K && nJ == nK;
-  const int threads =
-      threads_for(double(std::min(n, k_row_panel)) * double(nJ) * double(nK), n_threads);
+  // Rows without weight are left out where gathering the others is less work than multiplying them.
   std::vector<Index> alive;
-  for (Index begin = 0; begin < n; begin += k_row_panel) {
-    const Index end = std::min(n, begin + k_row_panel);
-    // Rows without weight are left out where moving the others is less work than multiplying them.
-    Index some = 0;
-    for (Index i = begin; i < end && h; ++i) some += h[i] != 0.0;
-    const bool skip = h && k_move_work * double(some) * double(nJ + nK) <
-                               double(end - begin - some) * double(nJ) * double(nK);
-    const Index height = skip ? some : end - begin;
-    alive.clear();
-    for (Index i = begin; i < end && skip; ++i) {
-      if (h[i] != 0.0) alive.push_back(i - begin);
+  Index count = n;
+  if (h) {
+    const Index some = n - static_cast<Index>(std::count(h, h + n, 0.0));
+    if (k_move_work * double(some) * double(nJ + nK) < double(n - some) * double(nJ) * double(nK)) {
+      alive.reserve(at(some));
+      for (Index i = 0; i < n; ++i) {
+        if (h[i] != 0.0) alive.push_back(i);
+      }
+      count = some;
     }
-    const auto pack_rows = [&](Index j, const double* w, double* to) {
-      pack(j, w, begin, end, to);
-      if (!skip) return;
-      for (Index i = 0; i < some; ++i) to[i] = to[alive[at(i)]];
+  }
+  const bool skip = count < n;
+  std::vector<double> left(at(k_row_panel * nJ)), right(at(k_row_panel * nK)), weight(at(k_row_panel));
+  // A symmetric product of one tile is made of four, of which one is not needed.
+  const Index half = (nJ / 2 + 3) / 4 * 4;
+  const Index tile = symmetric && nJ > k_least_halved && nJ <= k_tile ? half : k_tile;
+  const Index tiles_j = (nJ + tile - 1) / tile, tiles_k = (nK + tile - 1) / tile;
+  const int threads =
+      threads_for(double(std::min(count, k_row_panel)) * double(nJ) * double(nK), n_threads);
+  for (Index begin = 0; begin < count; begin += k_row_panel) {
+    const Index height = std::min(count - begin, k_row_panel);
+    const auto pack_rows = [&](Index j, double* to) {
+      if (!skip) return pack(j, nullptr, begin, begin + height, to);
+      X_.gather_rows(j, &alive[at(begin)], height, to);
+      const double m = mean(j), inv = 1.0 / scale(j);
+      for (Index i = 0; i < height; ++i) to[i] = (to[i] - m) * inv;
     };
-    for (Index a = 0; a < nJ; ++a) pack_rows(J[a], nullptr, &left[at(a * k_row_panel)]);
-    for (Index b = 0; b < nK; ++b) pack_rows(K[b], h, &right[at(b * k_row_panel)]);
+    for (Index i = 0; i < height; ++i) {
+      weight[at(i)] = h ? h[skip ? alive[at(begin + i)] : begin + i] : 1.0;
+    }
+    for (Index a = 0; a < nJ; ++a) pack_rows(J[a], &left[at(a * k_row_panel)]);
+    for (Index b = 0; b < nK; ++b) {
+      double* to = &right[at(b * k_row_panel)];
+      if (!symmetric) pack_rows(K[b], to);
+      const double* from = symmetric ? &left[at(b * k_row_panel)] : to;
+      for (Index i = 0; i < height; ++i) to[i] = weight[at(i)] * from[i];
+    }
     parallel_for(tiles_j * tiles_k, threads, [&](Index t) {
-      const Index a = (t % tiles_j) * k_tile, b = (t / tiles_j) * k_tile;
+      const Index a = (t % tiles_j) * tile, b = (t / tiles_j) * tile;
       if (symmetric && a < b) return;
-      linalg::add_gemm_tn(std::min(k_tile, nJ - a), std::min(k_tile, nK - b), height,
+      linalg::add_gemm_tn(std::min(tile, nJ - a), std::min(tile, nK - b), height,
                           &left[at(a * k_row_panel)], k_row_panel, &right[at(b * k_row_panel)],
                           k_row_panel, out + a + b * ldo, ldo);
     });

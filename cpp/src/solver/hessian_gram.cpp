@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "taut/core/parallel.hpp"
 #include "taut/linalg/kernels.hpp"
 
 namespace taut::solver {
@@ -11,6 +12,7 @@ namespace {
 constexpr double k_kernel_ridge = 1e-7;
 /// Up to this many new columns, matrix-vector products beat packing a panel of all old ones.
 constexpr Index k_few = 3;
+constexpr Index k_feature_block = 16;
 
 std::size_t at_(Index i) { return static_cast<std::size_t>(i); }
 
@@ -60,11 +62,11 @@ void intercept_hessian_inverse(const Problem& problem, const double* point, doub
   invert(out, K);
 }
 
-/// h_kl of the point.
-void HessianGram::curvature(Index k, Index l) {
-  curvature_at(problem_, point_, bound_, k, l, h_.data());
+/// h_kl of the point, raised by the damping.
+void HessianGram::curvature(Index k, Index l, double* h) {
+  curvature_at(problem_, point_, bound_, k, l, h);
   if (k == l && damping_ > 0.0) {
-    linalg::axpy(damping_, problem_.datafit.weights(), h_.data(), problem_.rows());
+    linalg::axpy(damping_, problem_.datafit.weights(), h, problem_.rows());
   }
 }
 
@@ -90,18 +92,30 @@ void HessianGram::fill_block(const std::vector<Index>& rows, const std::vector<I
     problem_.Z.gram(rows.data(), m, columns.data(), count, h, problem_.n_threads, out, ld);
     return;
   }
-  column_.resize(at_(problem_.rows()));
+  const Index n = problem_.rows();
+  double sums[k_few];
+  column_.resize(at_(n * count));
   for (Index b = 0; b < count; ++b) {
-    problem_.Z.pack(columns[at_(b)], h, 0, problem_.rows(), column_.data());
-    problem_.Z.products(column_.data(), rows.data(), m, problem_.n_threads, out + b * ld);
+    problem_.Z.pack(columns[at_(b)], h, 0, n, &column_[at_(b * n)]);
+    sums[b] = linalg::sum(&column_[at_(b * n)], n);
   }
+  const double work = static_cast<double>(n * count) * static_cast<double>(m);
+  parallel_blocks(m, k_feature_block, threads_for(work, problem_.n_threads),
+                  [&](Index begin, Index end) {
+                    double values[k_few];
+                    for (Index a = begin; a < end; ++a) {
+                      problem_.Z.dots(rows[at_(a)], column_.data(), sums, count, values);
+                      for (Index b = 0; b < count; ++b) out[a + b * ld] = values[b];
+                    }
+                  });
 }
 
 void HessianGram::append(const Coordinate* added, Index count, double* out, Index ld) {
   const Index n = problem_.rows(), K = problem_.outputs();
   const Index first = size(), m = first + count;
   coordinates_.insert(coordinates_.end(), added, added + count);
-  h_.resize(at_(n));
+  h_.resize(at_(n * K));
+  sums_.resize(at_(K));
 
   // Places and features of all coordinates and of the new ones, by output.
   std::vector<std::vector<Index>> place(at_(K)), feature(at_(K)), new_place(at_(K)),
@@ -125,16 +139,19 @@ void HessianGram::append(const Coordinate* added, Index count, double* out, Inde
     const auto& columns = new_feature[at_(l)];
     const auto& column_place = new_place[at_(l)];
     if (columns.empty()) continue;
+    for (Index k = 0; k < K; ++k) curvature(k, l, &h_[at_(k * n)]);
+    if (border) {
+      for (Index k = 0; k < K; ++k) sums_[at_(k)] = linalg::sum(&h_[at_(k * n)], n);
+      const double work = static_cast<double>(n * K) * static_cast<double>(columns.size());
+      parallel_blocks(static_cast<Index>(columns.size()), k_feature_block,
+                      threads_for(work, problem_.n_threads), [&](Index begin, Index end) {
+                        for (Index b = begin; b < end; ++b) {
+                          problem_.Z.dots(columns[at_(b)], h_.data(), sums_.data(), K,
+                                          &border_[at_(column_place[at_(b)] * K)]);
+                        }
+                      });
+    }
     for (Index k = 0; k < K; ++k) {
-      curvature(k, l);
-      if (border) {
-        block_.resize(columns.size());
-        problem_.Z.products(h_.data(), columns.data(), static_cast<Index>(columns.size()),
-                            problem_.n_threads, block_.data());
-        for (std::size_t b = 0; b < columns.size(); ++b) {
-          border_[at_(column_place[b] * K + k)] = block_[b];
-        }
-      }
       // When everything is new, the block below the diagonal is the transpose of one above.
       if (first == 0 && k > l) continue;
       const auto& rows = feature[at_(k)];
@@ -143,7 +160,8 @@ void HessianGram::append(const Coordinate* added, Index count, double* out, Inde
       const Index height = static_cast<Index>(rows.size());
       block_.resize(rows.size() * columns.size());
       // The same list twice tells the product that it is symmetric.
-      fill_block(rows, first == 0 && k == l ? rows : columns, h_.data(), block_.data(), height);
+      fill_block(rows, first == 0 && k == l ? rows : columns, &h_[at_(k * n)], block_.data(),
+                 height);
       for (std::size_t b = 0; b < columns.size(); ++b) {
         for (std::size_t a = 0; a < rows.size(); ++a) {
           const double value = block_[b * rows.size() + a];
@@ -159,14 +177,21 @@ void HessianGram::append(const Coordinate* added, Index count, double* out, Inde
       corrected_[at_(a * K + k)] = linalg::dot(&inverse_[at_(k * K)], &border_[at_(a * K)], K);
     }
   }
+  // By output of the intercepts, so that the loops over coordinates are long and plain.
+  across_.resize(at_(m * K));
+  for (Index a = 0; a < m; ++a) {
+    for (Index k = 0; k < K; ++k) across_[at_(k * m + a)] = border_[at_(a * K + k)];
+  }
   for (Index b = first; b < m; ++b) {
-    const double* c = &corrected_[at_(b * K)];
-    for (Index a = 0; a < m; ++a) {
-      if (a >= first && a < b) continue;  // done when the roles were the other way round
-      const double value = out[a + b * ld] - linalg::dot(&border_[at_(a * K)], c, K);
-      out[a + b * ld] = value;
-      out[b + a * ld] = value;
+    double* column = out + b * ld;
+    // Pairs of new coordinates are done once, below the diagonal.
+    for (Index k = 0; k < K; ++k) {
+      const double c = -corrected_[at_(b * K + k)];
+      linalg::axpy(c, &across_[at_(k * m)], column, first);
+      linalg::axpy(c, &across_[at_(k * m + b)], column + b, m - b);
     }
+    for (Index a = 0; a < first; ++a) out[b + a * ld] = column[a];
+    for (Index a = b; a < m; ++a) out[b + a * ld] = column[a];
   }
 }
 

@@ -21,6 +21,7 @@ class Dense final : public Design {
   void axpy(Index j, double a, double* v) const override;
   void axpys(const Index* columns, const double* a, Index count, double* v) const override;
   void copy_rows(Index j, Index begin, Index end, double* out) const override;
+  void gather_rows(Index j, const Index* rows, Index count, double* out) const override;
   void append_entries(Index j, std::vector<double>& val,
                       std::vector<std::int32_t>& idx) const override;
   ColumnScan scan(Index j, const double* s, const double* u) const override;

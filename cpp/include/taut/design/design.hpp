@@ -69,6 +69,15 @@ class Design {
   /// Rows begin .. end of column j, written densely.
   virtual void copy_rows(Index j, Index begin, Index end, double* out) const = 0;
 
+  /// x_j[rows[i]] for i < count, rows increasing.
+  virtual void gather_rows(Index j, const Index* rows, Index count, double* out) const {
+    if (count == 0) return;
+    const Index first = rows[0], height = rows[count - 1] + 1 - first;
+    std::vector<double> all(static_cast<std::size_t>(height));
+    copy_rows(j, first, first + height, all.data());
+    for (Index i = 0; i < count; ++i) out[i] = all[static_cast<std::size_t>(rows[i] - first)];
+  }
+
   /// Appends the nonzero entries of column j and their rows.
   virtual void append_entries(Index j, std::vector<double>& val,
                               std::vector<std::int32_t>& idx) const = 0;

@@ -29,6 +29,9 @@ class Reordered final : public Design {
   void copy_rows(Index j, Index begin, Index end, double* out) const override {
     X_.copy_rows(at(j), begin, end, out);
   }
+  void gather_rows(Index j, const Index* rows, Index count, double* out) const override {
+    X_.gather_rows(at(j), rows, count, out);
+  }
   void append_entries(Index j, std::vector<double>& val,
                       std::vector<std::int32_t>& idx) const override {
     X_.append_entries(at(j), val, idx);

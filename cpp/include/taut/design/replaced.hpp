@@ -33,6 +33,9 @@ class Replaced final : public Design {
   void copy_rows(Index j, Index begin, Index end, double* out) const override {
     of(j).copy_rows(at(j), begin, end, out);
   }
+  void gather_rows(Index j, const Index* rows, Index count, double* out) const override {
+    of(j).gather_rows(at(j), rows, count, out);
+  }
   void append_entries(Index j, std::vector<double>& val,
                       std::vector<std::int32_t>& idx) const override {
     of(j).append_entries(at(j), val, idx);

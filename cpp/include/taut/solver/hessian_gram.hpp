@@ -43,7 +43,8 @@ class HessianGram {
   void fill_block(const std::vector<Index>& rows, const std::vector<Index>& columns,
                   const double* h, double* out, Index ld);
 
-  void curvature(Index k, Index l);
+  /// h_kl of the point into h (n).
+  void curvature(Index k, Index l, double* h);
 
   const Problem& problem_;
   double damping_ = 0.0, bound_ = 0.0;
@@ -54,7 +55,7 @@ class HessianGram {
   std::vector<double> border_;     ///< K per coordinate: G_0a
   std::vector<double> corrected_;  ///< K per coordinate: G_00^-1 G_0a
   std::vector<Coordinate> coordinates_;
-  std::vector<double> h_, block_, column_;
+  std::vector<double> h_, sums_, block_, column_, across_;
 };
 
 /// out (K x K) = inverse of the intercepts' Hessian at the given point (of Datafit::curvature_point()).
