@@ -62,6 +62,14 @@ inline void derivatives(const taut::datafit::Datafit& f, const std::vector<doubl
       }
     }
   }
+  for (Index k = 0; k < f.outputs(); ++k) {
+    for (Index l = 0; l < f.outputs(); ++l) {
+      f.curvature(point, k, l, h.data());
+      double total = 0.0;
+      for (double x : h) total += x;
+      CHECK(f.curvature_sum(point, k, l, h.data()) == doctest::Approx(total).epsilon(1e-12));
+    }
+  }
 }
 
 /// F(eta) + F*(-v) >= -v'eta for v = c s r, with equality when r belongs to eta and c = 1.

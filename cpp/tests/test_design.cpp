@@ -95,6 +95,13 @@ void check(const Design& D, const Matrix& X, bool sparse) {
       CHECK(rows[at(end - begin)] == 77.0);
     }
 
+    std::vector<Index> some;
+    for (Index i = n / 3; i < n; i += 2) some.push_back(i);
+    std::vector<double> gathered(some.size() + 1, 77.0);
+    D.gather_rows(j, some.data(), static_cast<Index>(some.size()), gathered.data());
+    for (std::size_t i = 0; i < some.size(); ++i) CHECK(gathered[i] == X(some[i], j));
+    CHECK(gathered.back() == 77.0);
+
     std::vector<double> val{3.0};
     std::vector<std::int32_t> idx{-1};
     D.append_entries(j, val, idx);

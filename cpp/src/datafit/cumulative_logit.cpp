@@ -302,4 +302,17 @@ void CumulativeLogit::curvature(const double* point, Index k, Index l, double* h
   }
 }
 
+double CumulativeLogit::curvature_sum(const double* point, Index k, Index l, double*) const {
+  const Index n = rows(), last = std::max(k, l);
+  double total = 0.0;
+  for (Index begin = 0; begin < n; begin += k_block) {
+    const Block block(*this, begin);
+    const Index from = block.first[last], to = block.first[last + 1];
+    const double* below = point + begin;
+    total += linalg::sum(below + from + (k == l ? n : 2 * n), to - from);
+    total += linalg::sum(below + to, block.count - to);
+  }
+  return total;
+}
+
 }  // namespace taut::datafit

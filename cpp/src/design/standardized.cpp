@@ -124,7 +124,8 @@ void Standardized::gram_dense(const Index* J, Index nJ, const Index* K, Index nK
     }
   }
   const bool skip = count < n;
-  std::vector<double> left(at(k_row_panel * nJ)), right(at(k_row_panel * nK)), weight(at(k_row_panel));
+  std::vector<double> left(at(k_row_panel * nJ)), right(at(k_row_panel * nK)),
+      weight(at(k_row_panel));
   // A symmetric product of one tile is made of four, of which one is not needed.
   const Index half = (nJ / 2 + 3) / 4 * 4;
   const Index tile = symmetric && nJ > k_least_halved && nJ <= k_tile ? half : k_tile;

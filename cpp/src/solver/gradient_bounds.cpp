@@ -19,6 +19,8 @@ constexpr double k_look_cost = 8.0;
 /// Below this many a parallel region costs more than it saves.
 constexpr double k_parallel_work = 5e4;
 constexpr Index k_most_basis = 32;
+/// Up to so many features a basis would cost more than they do.
+constexpr Index k_never_bounded = 64;
 /// Share of features above which one pass over all of them, which also feeds the basis, is better.
 constexpr double k_full_share = 0.3;
 /// Relative rounding allowed for in a bound.
@@ -67,7 +69,7 @@ void GradientBounds::seed(const Iterate& at, const double* grad) {
 
 void GradientBounds::extend_basis(const Iterate& at) {
   const Index n = problem_.rows(), p = problem_.cols(), K = outputs_;
-  if (max_basis_ < K) return;
+  if (max_basis_ < K || p <= k_never_bounded) return;
   if (basis_size_ + K > max_basis_) basis_size_ = 0;
   basis_.resize(at_(n * max_basis_));
   products_.reserve(p * max_basis_);
@@ -227,7 +229,7 @@ void GradientBounds::update(const Iterate& at, const std::vector<char>& skip) {
 
   // A handful of features is computed sooner than bounded.
   const Index unskipped = std::count(skip.begin(), skip.end(), char{0});
-  const bool few = unskipped <= 2 * basis_size_ && unskipped * 4 <= p;
+  const bool few = p <= k_never_bounded || (unskipped <= 2 * basis_size_ && unskipped * 4 <= p);
   bool full = !few && basis_size_ == 0;
   if (!full) {
     std::vector<double> along;

@@ -39,6 +39,13 @@ void curvature_at(const Problem& problem, const double* point, double bound, Ind
   for (Index i = 0; i < problem.rows(); ++i) h[i] = k == l ? bound * s[i] : 0.0;
 }
 
+double curvature_sum_at(const Problem& problem, const double* point, double bound, Index k, Index l,
+                        double* h) {
+  if (bound == 0.0) return problem.datafit.curvature_sum(point, k, l, h);
+  curvature_at(problem, point, bound, k, l, h);
+  return linalg::sum(h, problem.rows());
+}
+
 }  // namespace
 
 void intercept_hessian_inverse(const Problem& problem, const double* point, double damping,
@@ -48,8 +55,8 @@ void intercept_hessian_inverse(const Problem& problem, const double* point, doub
   double trace = 0.0;
   for (Index k = 0; k < K; ++k) {
     for (Index l = 0; l <= k; ++l) {
-      curvature_at(problem, point, bound, k, l, h.data());
-      const double total = linalg::sum(h.data(), n) + (k == l ? damping : 0.0);
+      const double total =
+          curvature_sum_at(problem, point, bound, k, l, h.data()) + (k == l ? damping : 0.0);
       out[k * K + l] = total;
       out[l * K + k] = total;
       if (k == l) trace += total;

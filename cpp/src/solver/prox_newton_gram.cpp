@@ -16,8 +16,9 @@ namespace {
 constexpr int k_dampings = 20;
 /// Relative ridge of the Gram: it makes the row-shift direction of the multinomial Hessian definite.
 constexpr double k_ridge = 1e-9;
-/// Zero coefficients whose gradient is within this share of the threshold join a new model.
-constexpr double k_near = 0.9;
+/// Zero coefficients whose gradient is within this share of the threshold join a new model. Whoever
+/// comes later costs a pass over the others for each output.
+constexpr double k_near = 0.9, k_near_of_several = 0.7;
 constexpr double k_jump_near = 0.5;
 constexpr Index k_jump_rounds = 50;
 /// Each model is solved to this share of the violation it starts from.
@@ -64,11 +65,12 @@ Index ProxNewton::gram_limit(const Problem& problem) {
 Index ProxNewton::model_size(const Iterate& at) const {
   const Index K = width();
   const penalty::Penalty& penalty = problem_.penalty;
+  const double near = K > 1 ? k_near_of_several : k_near;
   Index size = 0;
   if (count() * K <= gram_limit_) return count() * K;
   for_each_block(problem_, features_.data(), count(), [&](Index b, Index first, Index c) {
     if (linalg::any_nonzero(&at.coef[at_(first * K)], penalty.width(b)) || penalty.is_free(b) ||
-        penalty.pull(&grad_[at_(c * K)], b) > k_near * penalty.threshold(b)) {
+        penalty.pull(&grad_[at_(c * K)], b) > near * penalty.threshold(b)) {
       size += penalty.width(b);
     }
   });
@@ -102,7 +104,7 @@ bool ProxNewton::select(const Iterate& at, bool rebuild) {
     ++counters_.hessians;
   }
   joining_.clear();
-  const double near = rebuild ? k_near : 1.0;
+  const double near = !rebuild ? 1.0 : K > 1 ? k_near_of_several : k_near;
   const auto join = [&](Index c, Index k) {
     in_model_[at_(c * K + k)] = 1;
     joining_.push_back({features_[at_(c)], k});

@@ -40,6 +40,7 @@ class CumulativeLogit final : public Datafit {
   double dual(const double* r, double c) const override;
   const double* curvature_point(const double* r, std::vector<double>& store) const override;
   void curvature(const double* point, Index k, Index l, double* h) const override;
+  double curvature_sum(const double* point, Index k, Index l, double* h) const override;
 
   /// theta (m).
   const std::vector<double>& thresholds() const { return theta_; }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "taut/core/types.hpp"
+#include "taut/linalg/kernels.hpp"
 
 namespace taut::datafit {
 
@@ -67,6 +68,11 @@ class Datafit {
 
   /// h (n) = s_i d2 l / d eta_k d eta_l at a point as curvature_point() gives it.
   virtual void curvature(const double* point, Index k, Index l, double* h) const = 0;
+  /// The sum over rows of what curvature() writes; h (n) is scratch.
+  virtual double curvature_sum(const double* point, Index k, Index l, double* h) const {
+    curvature(point, k, l, h);
+    return linalg::sum(h, rows_);
+  }
 
   /// True if the curvature jumps between 0 and s: models made of it may need some more of s.
   virtual bool is_semismooth() const { return false; }

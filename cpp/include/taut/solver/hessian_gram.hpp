@@ -15,7 +15,7 @@ namespace taut::solver {
 /// with the intercepts eliminated (Schur complement), so that a quadratic model in the coordinates
 /// alone remains. The point stays as it was when coordinates are appended later.
 ///
-/// O(n m^2) for m coordinates by dense products, n K doubles of memory besides the matrix itself.
+/// O(n m^2) for m coordinates by dense products, 2 n K doubles of memory besides the matrix itself.
 class HessianGram {
  public:
   explicit HessianGram(const Problem& problem) : problem_(problem) {}
