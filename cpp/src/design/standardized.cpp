@@ -17,8 +17,6 @@ constexpr Index k_row_panel = 256;
 /// Moving one entry of a column, in multiply-adds of a matrix product.
 constexpr double k_move_work = 4.0;
 constexpr Index k_tile = 128;
-/// Symmetric products of fewer columns are not cut in four.
-constexpr Index k_least_halved = 40;
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
@@ -126,10 +124,8 @@ void Standardized::gram_dense(const Index* J, Index nJ, const Index* K, Index nK
   const bool skip = count < n;
   std::vector<double> left(at(k_row_panel * nJ)), right(at(k_row_panel * nK)),
       weight(at(k_row_panel));
-  // A symmetric product of one tile is made of four, of which one is not needed.
-  const Index half = (nJ / 2 + 3) / 4 * 4;
-  const Index tile = symmetric && nJ > k_least_halved && nJ <= k_tile ? half : k_tile;
-  const Index tiles_j = (nJ + tile - 1) / tile, tiles_k = (nK + tile - 1) / tile;
+  const Index tiles_j = (nJ + k_tile - 1) / k_tile;
+  const Index tiles_k = (nK + k_tile - 1) / k_tile;
   const int threads =
       threads_for(double(std::min(count, k_row_panel)) * double(nJ) * double(nK), n_threads);
   for (Index begin = 0; begin < count; begin += k_row_panel) {
@@ -151,9 +147,9 @@ void Standardized::gram_dense(const Index* J, Index nJ, const Index* K, Index nK
       for (Index i = 0; i < height; ++i) to[i] = weight[at(i)] * from[i];
     }
     parallel_for(tiles_j * tiles_k, threads, [&](Index t) {
-      const Index a = (t % tiles_j) * tile, b = (t / tiles_j) * tile;
+      const Index a = (t % tiles_j) * k_tile, b = (t / tiles_j) * k_tile;
       if (symmetric && a < b) return;
-      linalg::add_gemm_tn(std::min(tile, nJ - a), std::min(tile, nK - b), height,
+      linalg::add_gemm_tn(std::min(k_tile, nJ - a), std::min(k_tile, nK - b), height,
                           &left[at(a * k_row_panel)], k_row_panel, &right[at(b * k_row_panel)],
                           k_row_panel, out + a + b * ldo, ldo);
     });
