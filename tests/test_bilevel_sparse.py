@@ -6,12 +6,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.linear_model import LassoCV as SkLassoCV
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from taut.bilevel import CriterionPoint, LowerSolverError, SparseCriterion
@@ -324,6 +325,35 @@ def test_groups_share_a_strength_and_classifier_stays_one():
     assert model.hypergradient_error_ == np.inf
     assert model.score(X, y) > 0.95
     assert model.predict_proba(X).shape == (569, 2)
+
+
+def test_groups_reach_the_splitter():
+    X, y, *_ = held_out_data()
+    groups = np.arange(len(y)) % 6
+    by_groups = BilevelCV(Lasso(), cv=GroupKFold(3))
+    plain = by_groups.fit(X, y, groups=groups)
+    pairs = list(GroupKFold(3).split(X, y, groups))
+    assert plain.alpha_ == BilevelCV(Lasso(), cv=pairs).fit(X, y).alpha_
+    assert plain.alpha_ != BilevelCV(Lasso(), cv=3).fit(X, y).alpha_
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = clone(by_groups).fit(X, y, groups=groups)
+        assert routed.alpha_ == plain.alpha_
+        asks = routed.get_metadata_routing().consumes("fit", ["groups", "sample_weight"])
+        weight = np.linspace(0.5, 2.0, len(y))
+        search = GridSearchCV(
+            clone(by_groups).set_fit_request(sample_weight=True).set_score_request(
+                sample_weight=False
+            ),
+            {"tol": [1e-4]},
+            cv=GroupKFold(2),
+        ).fit(X, y, groups=groups, sample_weight=weight)
+    assert asks == {"groups"}
+    alone = clone(by_groups).fit(X, y, groups=groups, sample_weight=weight)
+    assert search.best_estimator_.alpha_ == alone.alpha_
+    with pytest.raises(TypeError, match="takes X, y, sample_weight and groups, got colour"):
+        by_groups.fit(X, y, colour=groups)
+    with pytest.raises(ValueError, match="groups"):
+        by_groups.fit(X, y)
 
 
 def test_works_inside_cross_val_score_and_with_a_penalized_glm():

@@ -18,7 +18,7 @@ from taut._threads import n_threads
 from taut._validation import Float64
 from taut.bilevel._hypergradient import LowerSolverError
 from taut.linear_model._base import PenalizedModel, SingleFit
-from taut.linear_model._folds import make_folds, run_side_by_side
+from taut.linear_model._folds import Fold, make_folds, run_side_by_side
 from taut.linear_model._problem import Callback
 from taut.penalties import L1, ElasticNet
 from taut.typing import ArrayLike, MatrixLike, RandomState
@@ -106,6 +106,8 @@ class SparseCriterion:
         Threads for folds. The result does not depend on it.
     random_state : int, Generator or RandomState, optional
         Shuffles the rows when `cv` is a number; the direction of "sure".
+    split_params : dict, optional
+        For the ``split`` of a splitter in `cv`, such as ``{"groups": labels}``.
 
     Attributes
     ----------
@@ -162,6 +164,7 @@ class SparseCriterion:
         max_iter: int = 1000,
         n_jobs: int | None = None,
         random_state: RandomState = None,
+        split_params: dict[str, Any] | None = None,
     ) -> None:
         self._model = checked(estimator, type(self).__name__)
         workers = n_threads(n_jobs)
@@ -202,7 +205,7 @@ class SparseCriterion:
         if criterion == "sure":
             specs = self._sure(noise_variance, random_state)
         else:
-            specs = self._held_out(cv, random_state)
+            specs = self._held_out(make_folds(problem, cv, random_state, split_params or {}))
         self.alpha_max = problem.alpha_max(workers)
         if not self.alpha_max > 0.0:
             raise ValueError(
@@ -372,9 +375,8 @@ class SparseCriterion:
         if self.tunes_l1_ratio:
             out[-1] += 2.0 * ((1.0 - ratio) * l1.sum() - sign * ratio * l2.sum())
 
-    def _held_out(self, cv: Any, random_state: RandomState) -> list[dict[str, Any]]:
+    def _held_out(self, folds: list[Fold]) -> list[dict[str, Any]]:
         problem = self._problem
-        folds = make_folds(problem, cv, random_state, {})
         total = sum(fold.weight for fold in folds)
         specs = []
         for fold in folds:

@@ -58,7 +58,48 @@ class _Choice:
     chosen: OneStandardError
 
 
-class CrossValidatedPath(PenalizedModel):
+class SplitterRouting:
+    """Hands to the splitter in `cv` what `fit` was given for it."""
+
+    cv: Any
+
+    def _split_params(
+        self, sample_weight: Any, offset: Any, params: dict[str, Any]
+    ) -> dict[str, Any]:
+        from sklearn import get_config
+
+        if get_config()["enable_metadata_routing"]:
+            given = {"sample_weight": sample_weight, "offset": offset}
+            takes = {k: v for k, v in given.items() if k in signature(getattr(self, "fit")).parameters}
+            routed = process_routing(self, "fit", **takes, **params)
+            return dict(routed.splitter.split)
+        unknown = set(params) - {"groups"}
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__}.fit takes X, y, sample_weight and groups, got "
+                f"{', '.join(sorted(unknown))}."
+            )
+        return params
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return who takes which metadata: `sample_weight` here, `groups` in the splitter.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        splitter = self.cv
+        if not hasattr(splitter, "split"):
+            splitter = check_cv(
+                int(splitter) if is_integral(splitter) else 5, classifier=is_classifier(self)
+            )
+        return router.add(
+            splitter=splitter, method_mapping=MethodMapping().add(caller="fit", callee="split")
+        )
+
+
+class CrossValidatedPath(SplitterRouting, PenalizedModel):
     """`fit` along a path with folds; subclasses add the datafit and how to predict."""
 
     _default_eps: ClassVar[float | None] = None
@@ -258,41 +299,6 @@ class CrossValidatedPath(PenalizedModel):
             self.selection_frequency_ = self.selection_frequency_[0]
         for name, value in best.tuned.items():
             setattr(self, f"{name}_", value)
-
-    def _split_params(
-        self, sample_weight: Any, offset: Any, params: dict[str, Any]
-    ) -> dict[str, Any]:
-        from sklearn import get_config
-
-        if get_config()["enable_metadata_routing"]:
-            given = {"sample_weight": sample_weight, "offset": offset}
-            takes = {k: v for k, v in given.items() if k in signature(self.fit).parameters}
-            routed = process_routing(self, "fit", **takes, **params)
-            return dict(routed.splitter.split)
-        unknown = set(params) - {"groups"}
-        if unknown:
-            raise TypeError(
-                f"{type(self).__name__}.fit takes X, y, sample_weight and groups, got "
-                f"{', '.join(sorted(unknown))}."
-            )
-        return params
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Return who takes which metadata: `sample_weight` here, `groups` in the splitter.
-
-        Returns
-        -------
-        MetadataRouter
-        """
-        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
-        splitter = self.cv
-        if not hasattr(splitter, "split"):
-            splitter = check_cv(
-                int(splitter) if is_integral(splitter) else 5, classifier=is_classifier(self)
-            )
-        return router.add(
-            splitter=splitter, method_mapping=MethodMapping().add(caller="fit", callee="split")
-        )
 
 
 class CrossValidatedPathWithOffset(CrossValidatedPath):

@@ -19,6 +19,7 @@ from taut.bilevel._descent import Descent, descend, walk
 from taut.bilevel._hypergradient import LowerSolverError
 from taut.bilevel._sparse import CriterionPoint, SparseCriterion, checked
 from taut.exceptions import ConvergenceWarning
+from taut.linear_model._cv import SplitterRouting
 from taut.linear_model.lasso import Lasso
 from taut.model_selection._path_choice import _ESTIMATOR, Meta
 from taut.typing import ArrayLike, MatrixLike, RandomState
@@ -28,7 +29,7 @@ _FINAL_TOL = 1e-12
 
 
 @dataclass(eq=False, repr=False)
-class BilevelCV(Meta):
+class BilevelCV(SplitterRouting, Meta):
     r"""Learns the penalty strengths of a sparse model by descent on its cross-validated loss.
 
     A grid costs a fit for each combination of values; here a step costs a warm-started fit of each
@@ -175,6 +176,7 @@ class BilevelCV(Meta):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
+        **params: Any,
     ) -> Any:
         """Learn the strengths, then fit the estimator on all rows with them.
 
@@ -184,6 +186,8 @@ class BilevelCV(Meta):
             As in :meth:`taut.linear_model.Lasso.fit`.
         offset : array-like of the shape of the linear predictor, optional
             Known part of it, for estimators that take one.
+        **params
+            ``groups`` for the splitter; with metadata routing enabled, whatever it requests.
 
         Returns
         -------
@@ -200,6 +204,7 @@ class BilevelCV(Meta):
             If the lower problem of the start is not solved, or has no derivative.
         """
         model = checked(self._unfitted(), type(self).__name__)
+        split_params = self._split_params(sample_weight, offset, params)
         extra = {} if offset is None else {"offset": offset}
         if extra and "offset" not in signature(model.fit).parameters:
             raise TypeError(f"{type(model).__name__} takes no offset.")
@@ -216,6 +221,7 @@ class BilevelCV(Meta):
             noise_variance=self.noise_variance,
             n_jobs=self.n_jobs,
             random_state=self.random_state,
+            split_params=split_params,
         )
         with progress_bar(int(self.max_iter), type(self).__name__, enabled=self.progress) as bar:
             descents = self._descend(criterion, lambda step, _: bar.update(step))
@@ -229,11 +235,11 @@ class BilevelCV(Meta):
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        params = criterion.params(last.theta)
-        model.set_params(**params).fit(X, y, sample_weight=sample_weight, **extra)
+        learned = criterion.params(last.theta)
+        model.set_params(**learned).fit(X, y, sample_weight=sample_weight, **extra)
         self.estimator_ = self.best_estimator_ = model
         self._take_over()
-        self._publish(criterion, descents, point, params)
+        self._publish(criterion, descents, point, learned)
         return self
 
     def _descend(self, criterion: SparseCriterion, watch: Any) -> list[Descent]:
