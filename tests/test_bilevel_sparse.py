@@ -341,9 +341,9 @@ def test_groups_reach_the_splitter():
         asks = routed.get_metadata_routing().consumes("fit", ["groups", "sample_weight"])
         weight = np.linspace(0.5, 2.0, len(y))
         search = GridSearchCV(
-            clone(by_groups).set_fit_request(sample_weight=True).set_score_request(
-                sample_weight=False
-            ),
+            clone(by_groups)
+            .set_fit_request(sample_weight=True)
+            .set_score_request(sample_weight=False),
             {"tol": [1e-4]},
             cv=GroupKFold(2),
         ).fit(X, y, groups=groups, sample_weight=weight)

@@ -62,6 +62,7 @@ class SplitterRouting:
     """Hands to the splitter in `cv` what `fit` was given for it."""
 
     cv: Any
+    fit: Any
 
     def _split_params(
         self, sample_weight: Any, offset: Any, params: dict[str, Any]
@@ -70,7 +71,7 @@ class SplitterRouting:
 
         if get_config()["enable_metadata_routing"]:
             given = {"sample_weight": sample_weight, "offset": offset}
-            takes = {k: v for k, v in given.items() if k in signature(getattr(self, "fit")).parameters}
+            takes = {k: v for k, v in given.items() if k in signature(self.fit).parameters}
             routed = process_routing(self, "fit", **takes, **params)
             return dict(routed.splitter.split)
         unknown = set(params) - {"groups"}
