@@ -13,12 +13,15 @@ Examples
     python bench/graph.py iterations --sizes 100 200 --threads 2
     python bench/graph.py graphs --sizes 50 --seeds 10   # whole fits: distance and seconds
     python bench/graph.py graphs --sizes 50 --seeds 3 --numpy --peers
-    python bench/graph.py graphs --sizes 500 --seeds 1 --presets fast --threads 2
+    python bench/graph.py graphs --sizes 500 --seeds 1 --presets fast --peers --limit 300
+
+With ``--limit`` every fit has a process of its own that is ended after so many seconds.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import sys
 import time
@@ -247,26 +250,69 @@ def learners(kind, arguments):
     return {n: f for n, f in out.items() if not arguments.only or n in arguments.only}
 
 
+def measure(name, d, kind, seed, arguments):
+    """Distance, shares of true and false edges, seconds and iterations of one fit."""
+    X, W = graph(d, kind, seed)
+    learn = learners(kind, arguments)[name]
+    clock = CPU_CLOCK if arguments.cpu else CLOCK
+    start = clock()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        A, n_iter = learn(X)
+    took = clock() - start
+    found = graph_metrics(W, A, sid=False)
+    return found["shd"], found["tpr"], found["fdr"], took, n_iter
+
+
+def send(pipe, *task):
+    try:
+        pipe.send(measure(*task))
+    except ImportError as error:
+        pipe.send(error)
+
+
+def measure_within(limit, *task):
+    """What `measure` returns, or None after `limit` seconds."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=send, args=(theirs, *task))
+    child.start()
+    theirs.close()
+    try:
+        found = ours.recv() if ours.poll(limit) else None
+    finally:
+        child.terminate()
+        child.join()
+    if isinstance(found, ImportError):
+        raise found
+    return found
+
+
 def bench_graphs(arguments):
     for d in arguments.sizes:
         for kind in arguments.kinds:
-            print(f"d={d} {kind}, {arguments.seeds} graphs, {arguments.threads} threads")
-            for name, learn in learners(kind, arguments).items():
+            print(
+                f"d={d} {kind}, {arguments.seeds} graphs, {arguments.threads} threads", flush=True
+            )
+            for name in learners(kind, arguments):
                 rows = []
                 for seed in range(arguments.seeds):
-                    X, W = graph(d, kind, seed)
-                    clock = CPU_CLOCK if arguments.cpu else CLOCK
-                    start = clock()
+                    task = (name, d, kind, seed, arguments)
                     try:
-                        with warnings.catch_warnings():
-                            warnings.simplefilter("ignore")
-                            A, n_iter = learn(X)
+                        if arguments.limit is None:
+                            row = measure(*task)
+                        else:
+                            row = measure_within(arguments.limit, *task)
                     except ImportError as error:
                         print(f"  {name:<16} not installed: {error}")
                         break
-                    took = clock() - start
-                    found = graph_metrics(W, A, sid=False)
-                    rows.append((found["shd"], found["tpr"], found["fdr"], took, n_iter))
+                    if row is None:
+                        print(
+                            f"  {name:<16} graph {seed}: no end in {arguments.limit:g} s",
+                            flush=True,
+                        )
+                        break
+                    rows.append(row)
                 if not rows:
                     continue
                 r = np.array(rows)
@@ -292,6 +338,7 @@ def main():
     parser.add_argument("--peers", action="store_true", help="also dagma and gcastle")
     parser.add_argument("--cpu", action="store_true", help="processor time, for a busy machine")
     parser.add_argument("--only", nargs="+", help="these learners alone")
+    parser.add_argument("--limit", type=float, help="seconds that a fit may take")
     arguments = parser.parse_args()
     if arguments.what == "iterations":
         bench_iterations(arguments.sizes or [50, 100, 200], arguments.threads, arguments.runs)

@@ -62,6 +62,7 @@ py::dict graph_colide(const py::object& cov, const py::object& rows, const std::
   options.noise = noise_of(noise);
   options.alpha = alpha;
   for (Index k = 0; k < weight.size; ++k) {
+    detail::require_at_least(limit.data[k], 1, "max_iter");
     options.stages.push_back({weight.data[k], domain.data[k], static_cast<Index>(limit.data[k])});
   }
   options.lr = lr;

@@ -181,9 +181,10 @@ class Path {
     return Buffer<S>(ld_ * ld_, S(0));
   }
   End run_stage(const Stage& stage, double s, double lr, StageReport& report);
-  void step(double mu, double lr);
+  void step(double mu, double lr, bool last_of_inverse);
   void step_back(double lr_before, double lr_after);
   void refresh_product();
+  void settle();
   void adam(Index j, const AdamStep<T>& step);
   void update_columns(Index from, Index to);
   void correct_columns(Index from, Index to);
@@ -222,13 +223,13 @@ class Path {
   Factors<T> factors_;
   // For steps in float.
   bool correct_ = false;
-  bool exact_ = true;  ///< make the next product anew
   Factors<M> step_factors_;
   Buffer<M> moved_, change_;
   MMatrixInverse<M> factor_;
   Buffer<double> sigma_;
   Buffer<double> sums_;  ///< of residual variances, by columns that a thread takes at a time
   double power1_ = 1.0, power2_ = 1.0;  ///< beta^t
+  bool pending_ = false;                ///< the product with W is still to be made
 
   // Where the last inverse was made, for iterations that use one for long.
   Buffer<T> saved_w_;
@@ -390,11 +391,18 @@ template <class T, class M>
 void Path<T, M>::refresh_product() {
   parallel_blocks(d_, columns_, threads_, [&](Index from, Index to) { update_columns(from, to); });
   update_sigma();
+  pending_ = false;
 }
 
-/// One step of Adam and the product and scales that go with the new W.
 template <class T, class M>
-void Path<T, M>::step(double mu, double lr) {
+void Path<T, M>::settle() {
+  if (pending_) refresh_product();
+}
+
+/// One step of Adam and the product and scales that go with the new W: corrected by the step, but
+/// anew where the next step has a new inverse, with which threads make it together.
+template <class T, class M>
+void Path<T, M>::step(double mu, double lr, bool last_of_inverse) {
   power1_ *= options_.beta1;
   power2_ *= options_.beta2;
   AdamStep<T> common{};
@@ -403,20 +411,21 @@ void Path<T, M>::step(double mu, double lr) {
   common.beta2 = static_cast<T>(options_.beta2);
   common.rate = static_cast<T>(lr / (1.0 - power1_));
   common.scale = static_cast<T>(1.0 / std::sqrt(1.0 - power2_));
+  pending_ = last_of_inverse && threads_ > 1;
   parallel_blocks(d_, columns_, threads_, [&](Index from, Index to) {
     for (Index j = from; j < to; ++j) {
       AdamStep<T> own = common;
       own.residual = static_cast<T>(mu / sigma_[options_.noise == Noise::equal ? 0 : j]);
       adam(j, own);
     }
-    if (exact_) {
-      update_columns(from, to);
-    } else {
+    if (pending_) return;
+    if (correct_ && !last_of_inverse) {
       correct_columns(from, to);
+    } else {
+      update_columns(from, to);
     }
   });
-  exact_ = !correct_;
-  update_sigma();
+  if (!pending_) update_sigma();
 }
 
 template <class T, class M>
@@ -454,10 +463,21 @@ void Path<T, M>::step_back(double lr_before, double lr_after) {
 
 template <class T, class M>
 bool Path<T, M>::refresh_inverse(double s) {
-  parallel_blocks(d_, k_square, threads_, [&](Index from, Index to) {
+  typename MMatrixInverse<M>::Beside beside;
+  beside.fill = [&](Index from, Index to) {
     fill_transposed(d_, from, to, static_cast<M>(s), w_.data(), inverse_.data(), ld_);
-  });
-  return factor_.invert(d_, inverse_.data(), ld_, threads_);
+  };
+  if (pending_) {
+    beside.count = static_cast<Index>(sums_.size());
+    beside.call = [&](Index block) {
+      const Index from = block * columns_;
+      update_columns(from, std::min(from + columns_, d_));
+    };
+  }
+  const bool inside = factor_.invert(d_, inverse_.data(), ld_, threads_, beside);
+  if (pending_) update_sigma();
+  pending_ = false;
+  return inside;
 }
 
 /// Each column by the thread that has it in its cache.
@@ -474,6 +494,7 @@ void Path<T, M>::copy_state(const Buffer<T>& w, const Buffer<M>& first, const Bu
 
 template <class T, class M>
 Objective Path<T, M>::evaluate(const Stage& stage, double s) {
+  settle();
   spread_sigma();
   std::vector<double> w(static_cast<std::size_t>(d_ * d_));
   for (Index j = 0; j < d_; ++j) {
@@ -521,10 +542,9 @@ typename Path<T, M>::End Path<T, M>::run_stage(const Stage& stage, double s, dou
         saved_power2_ = power2_;
       }
       age = 0;
-      exact_ = true;
     }
     ++age;
-    step(stage.mu, lr);
+    step(stage.mu, lr, age == lag);
     ++report.n_iter;
     ++done_;
     if (t % options_.checkpoint != 0 && t != stage.max_iter) continue;
@@ -544,7 +564,10 @@ typename Path<T, M>::End Path<T, M>::run_stage(const Stage& stage, double s, dou
 
 template <class T, class M>
 ColideResult Path<T, M>::solve() {
-  for (const Stage& stage : options_.stages) budget_ += stage.max_iter;
+  // Only for who watches: a sum that no integer holds says "without end" as well.
+  for (const Stage& stage : options_.stages) {
+    budget_ += std::min(stage.max_iter, std::numeric_limits<Index>::max() - budget_);
+  }
   Buffer<T> start = matrix();
   Buffer<double> start_sigma(d_);
   for (const Stage& stage : options_.stages) {

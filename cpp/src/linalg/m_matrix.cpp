@@ -87,12 +87,44 @@ void MMatrixInverse<T>::eliminate(Index n, T* a, Index lda, Index begin, Index f
 
 template <class T>
 bool MMatrixInverse<T>::invert(Index n, T* a, Index lda, int n_threads) {
+  return invert(n, a, lda, n_threads, {});
+}
+
+template <class T>
+bool MMatrixInverse<T>::invert(Index n, T* a, Index lda, int n_threads, const Beside& beside) {
   size_ = n;
   pivots_.reserve(n);
   for (Panel& panel : panels_) panel.block.reserve(k_block * k_block);
   rows_.reserve(k_block * (n + k_columns));
   const int threads = n >= k_parallel ? n_threads : 1;
-  bool fine = n == 0 || factor(n, a, lda, 0, panels_[0]);
+  // Calls beside go to the regions in equal shares.
+  const Index n_regions = 1 + (n + k_block - 1) / k_block;
+  Index region = 0, called = 0;
+  const auto run = [&](Index n_tasks, auto&& task) {
+    const Index first = called;
+    called = ++region >= n_regions ? beside.count : beside.count * region / n_regions;
+    parallel_for(n_tasks + called - first, threads, [&](Index t) {
+      if (t < n_tasks) {
+        task(t);
+      } else {
+        beside.call(first + t - n_tasks);
+      }
+    });
+  };
+
+  bool fine = true;
+  const auto fill = [&](Index from, Index to) {
+    if (beside.fill && from < n) beside.fill(from, std::min(to, n));
+  };
+  static_assert(2 * k_columns >= k_block);
+  run(1 + (std::max<Index>(n - 2 * k_columns, 0) + k_columns - 1) / k_columns, [&](Index task) {
+    if (task == 0) {
+      fill(0, 2 * k_columns);
+      fine = n == 0 || factor(n, a, lda, 0, panels_[0]);
+    } else {
+      fill((task + 1) * k_columns, (task + 2) * k_columns);
+    }
+  });
   for (Index begin = 0; fine && begin < n; begin += k_block) {
     Panel& panel = panels_[begin / k_block % 2];
     const Index end = std::min(begin + k_block, n), next_end = std::min(end + k_block, n);
@@ -103,7 +135,7 @@ bool MMatrixInverse<T>::invert(Index n, T* a, Index lda, int n_threads) {
     };
     // The columns of the next block first: whoever has updated them inverts it while others go on.
     const Index others = n - (next_end - end);
-    parallel_for(1 + (others + k_columns - 1) / k_columns, threads, [&](Index task) {
+    run(1 + (others + k_columns - 1) / k_columns, [&](Index task) {
       if (task == 0) {
         update(end, next_end);
         if (end < n) fine = factor(n, a, lda, end, panels_[end / k_block % 2]);
@@ -114,6 +146,8 @@ bool MMatrixInverse<T>::invert(Index n, T* a, Index lda, int n_threads) {
       update(std::max(from, end) + next_end - end, to + next_end - end);
     });
   }
+  region = n_regions;
+  if (called < beside.count) run(0, [](Index) {});
   return fine;
 }
 

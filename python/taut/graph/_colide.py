@@ -32,6 +32,8 @@ Float64 = NDArray[np.float64]
 
 #: Iterations that share an inverse.
 _LAGS = {"paper": 1, "fast": 8}
+#: What an int64 holds.
+_MOST_ITERATIONS = 2**63 - 1
 #: Largest ratio of variances for float32: beyond it residual variances are lost to rounding.
 _SINGLE_RATIO = 1e5
 
@@ -221,8 +223,8 @@ class CoLiDE(TransformerMixin, BaseEstimator):
         "mu_init": [Interval(Real, 0, None, closed="neither")],
         "mu_factor": [Interval(Real, 0, 1, closed="neither")],
         "s": ["array-like"],
-        "warm_iter": [Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "warm_iter": [Interval(Integral, 1, _MOST_ITERATIONS, closed="both")],
+        "max_iter": [Interval(Integral, 1, _MOST_ITERATIONS, closed="both")],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "betas": ["array-like"],
         "tol": [Interval(Real, 0, None, closed="left")],

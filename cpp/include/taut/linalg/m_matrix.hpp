@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <functional>
+
 #include "taut/core/buffer.hpp"
 #include "taut/linalg/dense.hpp"
 
@@ -20,6 +22,17 @@ class MMatrixInverse {
   /// False, and A in pieces, if a pivot is not > 0. Entries below row n of each column are used as
   /// room. The same bits for any number of threads.
   bool invert(Index n, T* a, Index lda, int n_threads);
+
+  /// What threads do where they would wait for the chain of blocks, each of which needs the one
+  /// before.
+  struct Beside {
+    std::function<void(Index, Index)> fill;  ///< writes columns of A, from and to multiples of 16
+    Index count = 0;
+    std::function<void(Index)> call;  ///< with each of 0 .. count - 1, in any order
+  };
+  /// The same for an A that `fill` writes first, with calls beside that have nothing to do with it;
+  /// they are made whatever the pivots.
+  bool invert(Index n, T* a, Index lda, int n_threads, const Beside& beside);
 
   /// Logarithm of the determinant of the matrix that was inverted last.
   double log_det() const;
