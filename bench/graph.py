@@ -225,12 +225,7 @@ def learners(kind, arguments):
             model = CoLiDE(noise, preset=preset, n_jobs=arguments.threads).fit(X)
             return model.adjacency_, model.n_iter_
 
-        def fit_five(X, preset=preset):
-            model = CoLiDE(noise, preset=preset, n_jobs=arguments.threads, **FIVE).fit(X)
-            return model.adjacency_, model.n_iter_
-
         out[f"taut {preset}"] = fit
-        out[f"taut {preset} 5"] = fit_five
     if arguments.numpy:
 
         def loop(X):
@@ -333,7 +328,7 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--kinds", nargs="+", default=["ev", "nv"])
-    parser.add_argument("--presets", nargs="+", default=["paper", "fast"])
+    parser.add_argument("--presets", nargs="+", default=["paper", "fast", "thorough"])
     parser.add_argument("--numpy", action="store_true", help="also the NumPy loop")
     parser.add_argument("--peers", action="store_true", help="also dagma and gcastle")
     parser.add_argument("--cpu", action="store_true", help="processor time, for a busy machine")

@@ -368,6 +368,19 @@ def test_random_graphs_of_fifty_nodes(noise, limit):
     assert abs(means["fast"] - means["paper"]) <= 0.25 * means["paper"], means
 
 
+@pytest.mark.parametrize("scale", [1.0, 10.0])
+def test_thorough_keeps_the_graph_of_least_criterion(scale):
+    X = scale * make_linear_sem(300, 12, variance=1.0, random_state=3)[0]
+    model = CoLiDE("equal", alpha=0.05 * scale, threshold=0.2, preset="thorough").fit(X)
+    n, d = X.shape
+    residual = model.transform(X)
+    expected = n * d * np.log(np.mean(residual**2)) + np.log(n) * model.n_edges_
+    np.testing.assert_allclose(model.bic_.min(), expected, rtol=1e-10)
+    weaker = CoLiDE("equal", alpha=0.03 * scale, threshold=0.2, preset="fast")
+    weaker.set_params(s=(1, 0.9, 0.8, 0.7, 0.6), warm_iter=30_000, max_iter=60_000).fit(X)
+    np.testing.assert_allclose(model.bic_[1], weaker.bic_[0], rtol=1e-12)
+
+
 def test_two_variables():
     rng = np.random.default_rng(5)
     cause = rng.normal(size=100_000)
@@ -639,6 +652,7 @@ X4 = np.random.default_rng(0).normal(size=(30, 4)) + np.arange(4)
         ({"betas": (0.9,)}, ValueError, r"betas must be two numbers in \[0, 1\)"),
         ({"betas": (0.9, 1.0)}, ValueError, r"betas must be two numbers in \[0, 1\)"),
         ({"preset": "quick"}, ValueError, "The 'preset' parameter of CoLiDE"),
+        ({"max_iter": 2**63}, ValueError, "The 'max_iter' parameter of CoLiDE"),
         ({"forbidden": [(0, 4)]}, ValueError, "There is no feature 4; there are 0 .. 3"),
         ({"forbidden": [("a", "b")]}, ValueError, "the data had no column names"),
         ({"forbidden": [(0, 1.5)]}, TypeError, "given by its number or name, got 1.5"),
