@@ -26,10 +26,12 @@ import os
 import sys
 import time
 import warnings
+from functools import partial
 
 CLOCK = time.perf_counter
 CPU_CLOCK = time.process_time
 STAGES = ((1.0, 1.0), (0.1, 0.9), (0.01, 0.8), (0.001, 0.7))
+SHORT = {"warm_iter": 5_000, "max_iter": 10_000}
 #: The schedule of dagma.
 FIVE = {"s": (1.0, 0.9, 0.8, 0.7, 0.6), "warm_iter": 30_000, "max_iter": 60_000}
 
@@ -221,11 +223,15 @@ def learners(kind, arguments):
     out = {}
     for preset in arguments.presets:
 
-        def fit(X, preset=preset):
-            model = CoLiDE(noise, preset=preset, n_jobs=arguments.threads).fit(X)
+        def fit(X, preset=preset, **options):
+            model = CoLiDE(noise, preset=preset, n_jobs=arguments.threads, **options).fit(X)
             return model.adjacency_, model.n_iter_
 
         out[f"taut {preset}"] = fit
+        if preset != "thorough":
+            out[f"taut {preset}, refined"] = partial(fit, refine=True)
+    # A fifth of the iterations, for hundreds of nodes.
+    out["taut short, refined"] = lambda X: fit(X, "fast", refine=True, **SHORT)
     if arguments.numpy:
 
         def loop(X):

@@ -22,6 +22,7 @@ from taut import _core
 from taut.datasets import load_sachs, make_linear_sem
 from taut.exceptions import ConvergenceWarning, NotFittedError
 from taut.graph import CoLiDE, acyclicity, is_dag
+from taut.graph._refine import refine
 from taut.metrics import graph_metrics
 
 REFERENCES = Path(__file__).parent / "references" / "graph"
@@ -320,6 +321,20 @@ def test_interrupt_ends_the_path():
     assert time.perf_counter() - start < 2.0
 
 
+def test_iterations_without_end_are_counted():
+    most = np.iinfo(np.int64).max
+    out = path(
+        covariance(8), "equal", max_iter=np.full(2, most), mu=np.ones(2), s=np.ones(2), tol=1.0
+    )
+    assert out["converged"].all()
+
+
+@pytest.mark.parametrize("limit", [0, -1, np.iinfo(np.int64).min])
+def test_the_kernel_refuses_stages_without_iterations(limit):
+    with pytest.raises(ValueError, match="max_iter must be >= 1"):
+        path(covariance(8), "equal", max_iter=np.array([limit]))
+
+
 def test_callback_sees_the_iterations():
     seen = []
     path(covariance(60), "equal", n_iter=20_000, callback=lambda state: seen.append(state))
@@ -368,17 +383,112 @@ def test_random_graphs_of_fifty_nodes(noise, limit):
     assert abs(means["fast"] - means["paper"]) <= 0.25 * means["paper"], means
 
 
+#: Distances of dagma 1.1.1 (lambda1=0.03, w_threshold=0.3) and of gcastle 1.0.4's GOLEM on
+#: ``make_linear_sem(1000, 20)``, unit variances, seeds 0 to 2 (bench/graph.py).
+DAGMA_AT_20 = (3, 9, 11)
+GOLEM_AT_20 = (1, 5, 17)
+
+
+@pytest.mark.filterwarnings("ignore:CoLiDE stopped after:sklearn.exceptions.ConvergenceWarning")
+def test_refined_graphs_are_nearer_than_those_of_others():
+    found = {"fast": [], "thorough": []}
+    for seed in range(3):
+        X, W, _ = make_linear_sem(1000, 20, variance=1.0, random_state=seed)
+        for preset, distances in found.items():
+            model = CoLiDE("equal", preset=preset, refine=True).fit(X)
+            np.testing.assert_allclose(model.noise_scale_, 1.0, rtol=0.1)
+            distances.append(graph_metrics(W, model.adjacency_, sid=False)["shd"])
+        assert model.bic_.shape == (3,)
+        assert model.stage_n_iter_.shape == (5,)
+    assert sum(found["fast"]) < sum(DAGMA_AT_20)
+    assert sum(found["thorough"]) < sum(GOLEM_AT_20)
+    assert all(ours <= theirs for ours, theirs in zip(found["thorough"], DAGMA_AT_20, strict=True))
+
+
 @pytest.mark.parametrize("scale", [1.0, 10.0])
-def test_thorough_keeps_the_graph_of_least_criterion(scale):
+@pytest.mark.parametrize("refine", [False, True])
+def test_thorough_keeps_the_graph_of_least_criterion(scale, refine):
     X = scale * make_linear_sem(300, 12, variance=1.0, random_state=3)[0]
-    model = CoLiDE("equal", alpha=0.05 * scale, threshold=0.2, preset="thorough").fit(X)
+    options = dict(threshold=0.2, refine=refine)
+    model = CoLiDE("equal", alpha=0.05 * scale, preset="thorough", **options).fit(X)
     n, d = X.shape
     residual = model.transform(X)
     expected = n * d * np.log(np.mean(residual**2)) + np.log(n) * model.n_edges_
     np.testing.assert_allclose(model.bic_.min(), expected, rtol=1e-10)
-    weaker = CoLiDE("equal", alpha=0.03 * scale, threshold=0.2, preset="fast")
+    weaker = CoLiDE("equal", alpha=0.03 * scale, preset="fast", **options)
     weaker.set_params(s=(1, 0.9, 0.8, 0.7, 0.6), warm_iter=30_000, max_iter=60_000).fit(X)
     np.testing.assert_allclose(model.bic_[1], weaker.bic_[0], rtol=1e-12)
+
+
+def criterion(X, edges, equal):
+    """BIC of a graph, by one regression after the other."""
+    n, d = X.shape
+    variance = np.empty(d)
+    for j in range(d):
+        parents = X[:, edges[:, j]]
+        coef = np.linalg.lstsq(parents, X[:, j], rcond=None)[0]
+        variance[j] = np.mean((X[:, j] - parents @ coef) ** 2)
+    fit = d * np.log(variance.mean()) if equal else np.log(variance).sum()
+    return n * fit + np.log(n) * edges.sum()
+
+
+def changes(edges, allowed):
+    """Graphs without cycles that differ in one edge, with the edge that is new or None."""
+    for i, j in np.argwhere(~np.eye(len(edges), dtype=bool)):
+        other = edges.copy()
+        if edges[i, j]:
+            other[i, j] = False
+            yield other.copy(), None
+            other[j, i] = True
+            new = (j, i)
+        else:
+            other[i, j] = True
+            new = (i, j)
+        if allowed[new] and not edges[new] and is_dag(other.astype(float)):
+            yield other, new
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10**6), st.integers(3, 7), st.booleans(), st.booleans(), st.floats(0.0, 0.5))
+def test_no_single_change_betters_a_refined_graph(seed, d, equal, masked, threshold):
+    rng = np.random.default_rng(seed)
+    X = make_linear_sem(60, d, degree=1, random_state=seed)[0]
+    X = X - X.mean(axis=0)
+    allowed = rng.random((d, d)) < 0.7 if masked else np.ones((d, d), bool)
+    start = np.triu(rng.random((d, d)) < 0.5, 1) & allowed
+    cov = X.T @ X / len(X)
+    edges, moves = refine(
+        cov, len(X), start, equal=equal, threshold=np.full((d, d), threshold),
+        allowed=allowed if masked else None,
+    )  # fmt: skip
+    assert is_dag(edges.astype(float))
+    assert not (edges & ~allowed).any()
+    assert (moves == 0) == (edges == start).all()
+    best = criterion(X, edges, equal)
+    assert best <= criterion(X, start, equal) + 1e-6
+    for other, new in changes(edges, allowed):
+        if new is not None:
+            parents = np.flatnonzero(other[:, new[1]])
+            coef = np.linalg.lstsq(X[:, parents], X[:, new[1]], rcond=None)[0]
+            if abs(coef[parents == new[0]][0]) <= threshold:
+                continue
+        assert criterion(X, other, equal) > best - 1e-4
+
+
+def test_refining_keeps_what_is_known_and_the_standardized_threshold():
+    X, _, _ = make_linear_sem(500, 8, variance=1.0, random_state=4)
+    X = X * 10.0 ** np.arange(-4, 4)
+    options = dict(tiers=[[0, 1, 2, 3], [4, 5, 6, 7]], threshold_on="standardized", rescale="min")
+    model = CoLiDE(refine=True, threshold=0.1, warm_iter=500, max_iter=1000, tol=1.0, **options)
+    model.fit(X)
+    assert model.n_refined_ > 0
+    assert not model.adjacency_[4:, :4].any()
+    other = clone(model).set_params(refine=False).fit(X)
+    assert other.n_refined_ == 0
+    assert model.bic_[0] < other.bic_[0]
+    sd = X.std(axis=0)
+    new = (model.adjacency_ != 0) & (other.adjacency_ == 0) & (other.adjacency_.T == 0)
+    assert (np.abs(model.adjacency_ * sd[:, None] / sd)[new] > 0.05).all()
 
 
 def test_two_variables():
@@ -547,15 +657,16 @@ def test_warm_start_takes_the_given_weights():
     st.integers(3, 20),
     st.sampled_from([0.0, 0.05, 0.3]),
     st.sampled_from(NOISES),
-    st.sampled_from(["paper", "fast"]),
+    st.sampled_from(["paper", "fast", "thorough"]),
+    st.booleans(),
 )
-def test_result_is_a_dag_for_every_input(seed, d, n, threshold, noise, preset):
+def test_result_is_a_dag_for_every_input(seed, d, n, threshold, noise, preset, refine):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) * 10 ** rng.uniform(-2, 2, d)
     X[:, -1] = X[:, 0]  # duplicated columns
     model = CoLiDE(
         noise, threshold=threshold, preset=preset, warm_iter=50, max_iter=100, checkpoint=10,
-        lr=1e-2, tol=1.0, warn_varsortability=False,
+        lr=1e-2, tol=1.0, warn_varsortability=False, refine=refine,
     )  # fmt: skip
     model.fit(X)
     assert is_dag(model.adjacency_)
@@ -653,6 +764,7 @@ X4 = np.random.default_rng(0).normal(size=(30, 4)) + np.arange(4)
         ({"betas": (0.9, 1.0)}, ValueError, r"betas must be two numbers in \[0, 1\)"),
         ({"preset": "quick"}, ValueError, "The 'preset' parameter of CoLiDE"),
         ({"max_iter": 2**63}, ValueError, "The 'max_iter' parameter of CoLiDE"),
+        ({"refine": True, "refit": False}, ValueError, "refine=True needs refit=True"),
         ({"forbidden": [(0, 4)]}, ValueError, "There is no feature 4; there are 0 .. 3"),
         ({"forbidden": [("a", "b")]}, ValueError, "the data had no column names"),
         ({"forbidden": [(0, 1.5)]}, TypeError, "given by its number or name, got 1.5"),
