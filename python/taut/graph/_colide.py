@@ -24,6 +24,7 @@ from taut._validation import check_weights, validate_data
 from taut.exceptions import ConvergenceWarning, OptionalDependencyError
 from taut.graph._priors import allowed_mask, feature_index
 from taut.graph._refine import refine
+from taut.graph._regression import criterion, least_squares, residual_variances
 from taut.metrics import varsortability
 from taut.typing import RandomState
 
@@ -558,7 +559,7 @@ class CoLiDE(TransformerMixin, BaseEstimator):
         pruned = _core.graph_prune(np.asfortranarray(weights * units), float(self.threshold))
         start = pruned["edges"].astype(bool)
         common = self.noise != "unequal"
-        found = [(self._criterion(cov, n, start, common), start, 0)]
+        found = [(criterion(cov, n, start, common), start, 0)]
         # Down the criterion at once, or first down the other one: two ways to a minimum.
         for way in ((common,), (not common, common)) if self._refines else ():
             edges, moves = start, 0
@@ -567,25 +568,9 @@ class CoLiDE(TransformerMixin, BaseEstimator):
                     cov, n, edges, equal=equal, threshold=self.threshold / units, allowed=mask
                 )
                 moves += more
-            found.append((self._criterion(cov, n, edges, common), edges, moves))
+            found.append((criterion(cov, n, edges, common), edges, moves))
         (bic, scale), edges, moves = min(found, key=lambda one: one[0][0])
         return edges, int(pruned["n_removed"]), moves, bic, scale
-
-    def _criterion(
-        self, cov: Float64, n: float, edges: NDArray[np.bool_], common: bool
-    ) -> tuple[float, float]:
-        """BIC of a graph, and the scale common to its residuals."""
-        residual = self._residual(cov, _least_squares(cov, edges, n)[0])
-        mean = float(residual.mean())
-        with np.errstate(divide="ignore"):
-            fit = residual.size * np.log(mean) if common else np.log(residual).sum()
-        return n * float(fit) + math.log(n) * int(edges.sum()), math.sqrt(mean)
-
-    @staticmethod
-    def _residual(cov: Float64, weights: Float64) -> Float64:
-        rest = np.eye(cov.shape[0]) - weights
-        residual: Float64 = np.maximum(np.einsum("ij,ij->j", rest, cov @ rest), 0.0)
-        return residual
 
     def _store_graph(self, best: _Attempt, cov: Float64, n: float) -> None:
         """Everything that depends on the edges."""
@@ -593,12 +578,12 @@ class CoLiDE(TransformerMixin, BaseEstimator):
         self.n_removed_, self.n_refined_ = best.n_removed, best.n_refined
         self.order_ = _core.graph_order(np.asfortranarray(edges, dtype=np.uint8))
         if self.refit:
-            self.adjacency_, self.standard_errors_ = _least_squares(cov, edges, n)
+            self.adjacency_, self.standard_errors_ = least_squares(cov, edges, n)
         else:
             self.adjacency_ = np.where(edges, self.weights_, 0.0)
             self.standard_errors_ = np.full(edges.shape, np.nan)
         self.n_edges_ = int(np.count_nonzero(self.adjacency_))
-        residual = self._residual(cov, self.adjacency_)
+        residual = residual_variances(cov, self.adjacency_)
         if self.noise == "equal":
             residual = np.full(residual.size, residual.mean())
         self.noise_scale_ = np.sqrt(residual)
@@ -880,30 +865,3 @@ class CoLiDE(TransformerMixin, BaseEstimator):
 
         check_is_fitted(self)
         return _check_feature_names_in(self, input_features)
-
-
-def _least_squares(cov: Float64, edges: NDArray[np.bool_], n: float) -> tuple[Float64, Float64]:
-    """Regress every variable on its parents, from the covariance of n samples.
-
-    Standard errors are NaN where the parents are collinear (then the weights are those of least
-    norm) or as many as the samples.
-    """
-    d = cov.shape[0]
-    weights, errors = np.zeros((d, d)), np.full((d, d), np.nan)
-    for j in range(d):
-        parents = np.flatnonzero(edges[:, j])
-        if parents.size == 0:
-            continue
-        gram, cross = cov[np.ix_(parents, parents)], cov[parents, j]
-        scale = np.sqrt(np.diag(gram))
-        values, vectors = np.linalg.eigh(gram / np.outer(scale, scale))
-        kept = values > 1e-12 * parents.size
-        basis = vectors[:, kept] / np.sqrt(values[kept])
-        coef = basis @ (basis.T @ (cross / scale)) / scale
-        weights[parents, j] = coef
-        freedom = n - parents.size - 1
-        if kept.all() and freedom > 0:
-            residual = max(float(cov[j, j] - cross @ coef), 0.0)
-            spread = np.sum(basis * basis, axis=1) / scale**2
-            errors[parents, j] = np.sqrt(residual / freedom * spread)
-    return weights, errors
