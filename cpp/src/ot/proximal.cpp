@@ -49,7 +49,7 @@ bool proximal(SemiDual& problem, double tol, Index budget, SmoothReport& report)
     inner.errors.clear();
     inner.values.clear();
 
-    ColumnPlan plan = feasible_plan(problem, inner.point.plan);
+    ColumnPlan plan = feasible_plan(problem, inner.point.plan, inner.alpha.data());
     const PlanValue value = plan_value(problem, plan);
     const double scale = std::max(std::abs(value.objective), std::abs(value.linear));
     if (first || value.objective <= report.relaxed_value.objective + 1e-13 * scale) {

@@ -181,6 +181,12 @@ double starting_gamma(const SemiDual& problem) {
   return sum / static_cast<double>(samples) * static_cast<double>(m) / problem.mass();
 }
 
+bool small_gap(const SmoothReport& report, double tol) {
+  const PlanValue& value = report.relaxed_value;
+  return value.objective - report.point.value <=
+         tol * std::max(std::abs(value.objective), std::abs(value.linear));
+}
+
 }  // namespace
 
 namespace detail {
@@ -251,12 +257,13 @@ bool newton(SemiDual& problem, double target, Index budget, SmoothReport& report
     for (std::size_t i = 0; i < n; ++i) magnitude += problem.a()[i] * std::abs(alpha[i]);
     double step = 1.0;
     bool accepted = false;
-    double trial_error = error;
+    double trial_error = error, whole_gain = 0.0;
     for (int halvings = 0; halvings < 24 && problem.evaluations() < budget; ++halvings) {
       for (std::size_t i = 0; i < n; ++i) trial_alpha[i] = alpha[i] + step * d[i];
       problem.evaluate(trial_alpha.data(), &point, trial);
       trial_error = row_error(problem, trial.row_mass);
       const double gain = trial.value - point.value;
+      if (step == 1.0) whole_gain = gain;
       const double rounding = 1e-13 * std::abs(point.value) + 1e-14 * magnitude;
       if (gain >= 1e-4 * step * slope ||
           (trial_error <= (slope < rounding ? 0.99 : 0.7) * error && gain >= -rounding)) {
@@ -273,7 +280,20 @@ bool newton(SemiDual& problem, double target, Index budget, SmoothReport& report
       continue;
     }
     stuck = 0;
-    relative = step == 1.0 ? std::max(relative * 0.2, 1e-10) : std::min(relative * 2.0, 10.0);
+    // Less damping only as far as the model foretold the gain of the whole step (Levenberg,
+    // Marquardt): where weights span decades an undamped step crosses many kinks at once, and the
+    // way back takes longer than the way there.
+    const double foretold = whole_gain / (0.5 * slope);
+    if (step < 1.0) {
+      relative *= std::clamp(1.0 / step, 2.0, 30.0);
+    } else if (foretold > 0.9) {
+      relative *= 0.2;
+    } else if (foretold > 0.6) {
+      relative *= 0.3;
+    } else if (foretold < 0.3) {
+      relative *= 3.0;
+    }
+    relative = std::clamp(relative, 1e-10, 10.0);
     std::swap(point, trial);
     std::swap(alpha, trial_alpha);
     error = trial_error;
@@ -400,8 +420,15 @@ SmoothReport maximise(SemiDual& problem, const SmoothOptions& options, std::vect
   const double rough = 0.1 * problem.mass();
   if (newton && !options.dual && detail::row_error(problem, report.point.row_mass) > 5.0 * rough) {
     // From strong to weak regularisation, without the limit on entries: easy problems first, each
-    // solved roughly. Fewer than k active rows at gamma is the answer for k.
-    double now = std::max(gamma, starting_gamma(problem));
+    // solved roughly. Fewer than k active rows at gamma is the answer for k. The first is the weakest
+    // whose rows are about right at the start: beyond it what the start knows would be lost.
+    const double strongest = std::max(gamma, starting_gamma(problem));
+    double now = gamma;
+    while (now < strongest && detail::row_error(problem, report.point.row_mass) > 5.0 * rough) {
+      now = std::min(5.0 * now, strongest);
+      problem.set(now, n);
+      problem.evaluate(report.alpha.data(), nullptr, report.point);
+    }
     while (problem.evaluations() < options.max_iter) {
       problem.set(now, n);
       problem.evaluate(report.alpha.data(), &report.point, report.point);
@@ -440,9 +467,15 @@ SmoothReport maximise(SemiDual& problem, const SmoothOptions& options, std::vect
       report.error = detail::row_error(problem, report.point.row_mass);
       report.relaxed = feasible_plan(problem, report.point.plan);
       report.relaxed_value = plan_value(problem, report.relaxed);
-      const double gap = report.relaxed_value.objective - report.point.value;
-      return gap <= options.tol * std::max(std::abs(report.relaxed_value.objective),
-                                           std::abs(report.relaxed_value.linear));
+      if (!small_gap(report, options.tol)) {
+        ColumnPlan plan = feasible_plan(problem, report.point.plan, report.alpha.data());
+        const PlanValue value = plan_value(problem, plan);
+        if (value.objective < report.relaxed_value.objective) {
+          report.relaxed = std::move(plan);
+          report.relaxed_value = value;
+        }
+      }
+      return small_gap(report, options.tol);
     };
     // Right rows are no small gap yet where costs between remote points are large.
     double finer = target;

@@ -28,6 +28,7 @@ __all__ = ["auto_reg", "smooth_ot"]
 
 Float64 = NDArray[np.float64]
 _STORED = 2**27  # entries of a cost matrix beside which a kernel in float32 may stand for a moment
+_UNEVEN = 1e-3  # least weight over the mean below which weights span decades
 _COARSE = 4000  # clouds above this size start from the solution of a sample
 
 
@@ -267,8 +268,11 @@ def _transposed(problem: Problem) -> Any:
 def _soft_start(cost: Any, a: Float64, b: Float64, threads: int) -> tuple[Float64 | None, int]:
     """Potentials of a rough entropic plan, in which every row is near a column that takes it.
 
-    From zero most rows are inactive, and Newton steps feel their way to each of them. Returns the
-    potentials of the rows and about how many evaluations their sweeps are worth.
+    From zero most rows are inactive, and Newton steps feel their way to each of them. Where weights
+    span decades the rough plan leaves the potentials of the light points anywhere, for they move no
+    sum of rows that counts; sweeps treat light and heavy alike, so there they go on at smaller and
+    smaller strengths. Returns the potentials of the rows and about how many evaluations the sweeps
+    are worth.
     """
     if isinstance(cost, tuple):
         x, y = (points[:: max(1, len(points) // 200)] for points in cost)
@@ -283,13 +287,20 @@ def _soft_start(cost: Any, a: Float64, b: Float64, threads: int) -> tuple[Float6
     stored = not isinstance(cost, tuple) and cost.dtype == np.float64 and cost.size <= _STORED
     if isinstance(cost, tuple):
         cost = cost[::-1]
-    report = _core.ot_sinkhorn(
-        cost, b, a, 0.02 * scale, np.zeros(b.size), np.zeros(a.size), lam_a=np.inf, lam_b=np.inf,
-        form="compact" if stored else "log", tol=1e-2, max_iter=40, over_relax=True,
-        n_threads=threads,
-    )  # fmt: skip
-    start = report["g"]
-    return (start if np.isfinite(start).all() else None), report["n_iter"] // 4
+    uneven = min(a.min() / a.mean(), b.min() / b.mean()) < _UNEVEN
+    deep = uneven and (stored or a.size * b.size <= 10**6)
+    f, start, sweeps = np.zeros(b.size), np.zeros(a.size), 0
+    for level in range(5 if deep else 1):
+        report = _core.ot_sinkhorn(
+            cost, b, a, 0.02 * 0.2**level * scale, f, start, lam_a=np.inf, lam_b=np.inf,
+            form="compact" if stored else "log", tol=1e-7 if level else 1e-2,
+            max_iter=250 if level else 40, over_relax=True, n_threads=threads,
+        )  # fmt: skip
+        if not (np.isfinite(report["f"]).all() and np.isfinite(report["g"]).all()):
+            break
+        f, start = report["f"], report["g"]
+        sweeps += report["n_iter"]
+    return (start if sweeps else None), sweeps // (8 if deep else 4)
 
 
 def _coarse_start(

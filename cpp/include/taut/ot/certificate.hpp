@@ -9,8 +9,12 @@ namespace taut::ot {
 
 /// A plan near `plan` with row sums a and column sums b: rows and columns that hold too much are
 /// scaled down (Altschuler, Weed, Rigollet, NIPS 2017, algorithm 2), and what is missing is added by
-/// the north-west corner rule, at most n + m - 1 entries. Columns are returned with rows in order.
-ColumnPlan feasible_plan(const SemiDual& problem, const ColumnPlan& plan);
+/// the north-west corner rule, at most n + m - 1 entries. With potentials alpha of the rows, the
+/// rows and columns that lack most are first joined where c_ij - alpha_i is least: far cheaper where
+/// costs between remote points are large, at a search of all pairs of at most 2048 of each.
+/// Columns are returned with rows in order.
+ColumnPlan feasible_plan(const SemiDual& problem, const ColumnPlan& plan,
+                         const double* alpha = nullptr);
 
 struct PlanValue {
   double linear = 0.0;     ///< <T, C>
