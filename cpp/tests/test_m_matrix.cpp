@@ -38,6 +38,12 @@ void check_inverse(double tolerance) {
     const double log_det = inverse.log_det();
     REQUIRE(inverse.invert(n, threaded.data(), ld, 3));
     CHECK(m == threaded);
+    std::vector<T> filled(a.size(), T(-1));
+    const auto fill = [&](Index from, Index to) {
+      std::copy(a.begin() + from * ld, a.begin() + to * ld, filled.begin() + from * ld);
+    };
+    REQUIRE(inverse.invert(n, filled.data(), ld, 3, fill));
+    CHECK(std::equal(m.begin(), m.begin() + n * ld, filled.begin()));
     double worst = 0.0, least = 0.0;
     for (Index j = 0; j < n; ++j) {
       for (Index i = 0; i < n; ++i) {

@@ -34,7 +34,7 @@ constexpr double k_visible = 1e-2;
 /// Columns that a thread takes at a time: as many as stay in its first cache, but more where C does
 /// not stay in its second.
 Index columns_at_a_time(Index d) { return d < 256 ? 8 : 24; }
-/// The same for a transposition, in whole packets of any width.
+/// Columns of a transposition begin at multiples of this: whole packets of any width.
 constexpr Index k_square = 16;
 
 /// Leading dimension: whole cache lines and packets, and no columns that share their place in a
@@ -184,7 +184,6 @@ class Path {
   void step(double mu, double lr, bool last_of_inverse);
   void step_back(double lr_before, double lr_after);
   void refresh_product();
-  void settle();
   void adam(Index j, const AdamStep<T>& step);
   void update_columns(Index from, Index to);
   void correct_columns(Index from, Index to);
@@ -229,7 +228,6 @@ class Path {
   Buffer<double> sigma_;
   Buffer<double> sums_;  ///< of residual variances, by columns that a thread takes at a time
   double power1_ = 1.0, power2_ = 1.0;  ///< beta^t
-  bool pending_ = false;                ///< the product with W is still to be made
 
   // Where the last inverse was made, for iterations that use one for long.
   Buffer<T> saved_w_;
@@ -391,16 +389,10 @@ template <class T, class M>
 void Path<T, M>::refresh_product() {
   parallel_blocks(d_, columns_, threads_, [&](Index from, Index to) { update_columns(from, to); });
   update_sigma();
-  pending_ = false;
-}
-
-template <class T, class M>
-void Path<T, M>::settle() {
-  if (pending_) refresh_product();
 }
 
 /// One step of Adam and the product and scales that go with the new W: corrected by the step, but
-/// anew where the next step has a new inverse, with which threads make it together.
+/// anew where the next step has a new inverse.
 template <class T, class M>
 void Path<T, M>::step(double mu, double lr, bool last_of_inverse) {
   power1_ *= options_.beta1;
@@ -411,21 +403,19 @@ void Path<T, M>::step(double mu, double lr, bool last_of_inverse) {
   common.beta2 = static_cast<T>(options_.beta2);
   common.rate = static_cast<T>(lr / (1.0 - power1_));
   common.scale = static_cast<T>(1.0 / std::sqrt(1.0 - power2_));
-  pending_ = last_of_inverse && threads_ > 1;
   parallel_blocks(d_, columns_, threads_, [&](Index from, Index to) {
     for (Index j = from; j < to; ++j) {
       AdamStep<T> own = common;
       own.residual = static_cast<T>(mu / sigma_[options_.noise == Noise::equal ? 0 : j]);
       adam(j, own);
     }
-    if (pending_) return;
     if (correct_ && !last_of_inverse) {
       correct_columns(from, to);
     } else {
       update_columns(from, to);
     }
   });
-  if (!pending_) update_sigma();
+  update_sigma();
 }
 
 template <class T, class M>
@@ -463,21 +453,9 @@ void Path<T, M>::step_back(double lr_before, double lr_after) {
 
 template <class T, class M>
 bool Path<T, M>::refresh_inverse(double s) {
-  typename MMatrixInverse<M>::Beside beside;
-  beside.fill = [&](Index from, Index to) {
+  return factor_.invert(d_, inverse_.data(), ld_, threads_, [&](Index from, Index to) {
     fill_transposed(d_, from, to, static_cast<M>(s), w_.data(), inverse_.data(), ld_);
-  };
-  if (pending_) {
-    beside.count = static_cast<Index>(sums_.size());
-    beside.call = [&](Index block) {
-      const Index from = block * columns_;
-      update_columns(from, std::min(from + columns_, d_));
-    };
-  }
-  const bool inside = factor_.invert(d_, inverse_.data(), ld_, threads_, beside);
-  if (pending_) update_sigma();
-  pending_ = false;
-  return inside;
+  });
 }
 
 /// Each column by the thread that has it in its cache.
@@ -494,7 +472,6 @@ void Path<T, M>::copy_state(const Buffer<T>& w, const Buffer<M>& first, const Bu
 
 template <class T, class M>
 Objective Path<T, M>::evaluate(const Stage& stage, double s) {
-  settle();
   spread_sigma();
   std::vector<double> w(static_cast<std::size_t>(d_ * d_));
   for (Index j = 0; j < d_; ++j) {

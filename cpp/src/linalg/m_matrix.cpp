@@ -87,43 +87,24 @@ void MMatrixInverse<T>::eliminate(Index n, T* a, Index lda, Index begin, Index f
 
 template <class T>
 bool MMatrixInverse<T>::invert(Index n, T* a, Index lda, int n_threads) {
-  return invert(n, a, lda, n_threads, {});
+  return invert(n, a, lda, n_threads, nullptr);
 }
 
 template <class T>
-bool MMatrixInverse<T>::invert(Index n, T* a, Index lda, int n_threads, const Beside& beside) {
+bool MMatrixInverse<T>::invert(Index n, T* a, Index lda, int n_threads, const Fill& fill) {
   size_ = n;
   pivots_.reserve(n);
   for (Panel& panel : panels_) panel.block.reserve(k_block * k_block);
   rows_.reserve(k_block * (n + k_columns));
   const int threads = n >= k_parallel ? n_threads : 1;
-  // Calls beside go to the regions in equal shares.
-  const Index n_regions = 1 + (n + k_block - 1) / k_block;
-  Index region = 0, called = 0;
-  const auto run = [&](Index n_tasks, auto&& task) {
-    const Index first = called;
-    called = ++region >= n_regions ? beside.count : beside.count * region / n_regions;
-    parallel_for(n_tasks + called - first, threads, [&](Index t) {
-      if (t < n_tasks) {
-        task(t);
-      } else {
-        beside.call(first + t - n_tasks);
-      }
-    });
-  };
-
   bool fine = true;
-  const auto fill = [&](Index from, Index to) {
-    if (beside.fill && from < n) beside.fill(from, std::min(to, n));
-  };
+  // Whoever has filled the first block inverts it while others fill the rest.
   static_assert(2 * k_columns >= k_block);
-  run(1 + (std::max<Index>(n - 2 * k_columns, 0) + k_columns - 1) / k_columns, [&](Index task) {
-    if (task == 0) {
-      fill(0, 2 * k_columns);
-      fine = n == 0 || factor(n, a, lda, 0, panels_[0]);
-    } else {
-      fill((task + 1) * k_columns, (task + 2) * k_columns);
-    }
+  const Index sets = (n + k_columns - 1) / k_columns;
+  parallel_for(std::max<Index>(sets - 1, 1), threads, [&](Index task) {
+    const Index from = task == 0 ? 0 : (task + 1) * k_columns;
+    if (fill) fill(from, std::min((task + 2) * k_columns, n));
+    if (task == 0 && n > 0) fine = factor(n, a, lda, 0, panels_[0]);
   });
   for (Index begin = 0; fine && begin < n; begin += k_block) {
     Panel& panel = panels_[begin / k_block % 2];
@@ -135,7 +116,7 @@ bool MMatrixInverse<T>::invert(Index n, T* a, Index lda, int n_threads, const Be
     };
     // The columns of the next block first: whoever has updated them inverts it while others go on.
     const Index others = n - (next_end - end);
-    run(1 + (others + k_columns - 1) / k_columns, [&](Index task) {
+    parallel_for(1 + (others + k_columns - 1) / k_columns, threads, [&](Index task) {
       if (task == 0) {
         update(end, next_end);
         if (end < n) fine = factor(n, a, lda, end, panels_[end / k_block % 2]);
@@ -146,8 +127,6 @@ bool MMatrixInverse<T>::invert(Index n, T* a, Index lda, int n_threads, const Be
       update(std::max(from, end) + next_end - end, to + next_end - end);
     });
   }
-  region = n_regions;
-  if (called < beside.count) run(0, [](Index) {});
   return fine;
 }
 

@@ -23,16 +23,10 @@ class MMatrixInverse {
   /// room. The same bits for any number of threads.
   bool invert(Index n, T* a, Index lda, int n_threads);
 
-  /// What threads do where they would wait for the chain of blocks, each of which needs the one
-  /// before.
-  struct Beside {
-    std::function<void(Index, Index)> fill;  ///< writes columns of A, from and to multiples of 16
-    Index count = 0;
-    std::function<void(Index)> call;  ///< with each of 0 .. count - 1, in any order
-  };
-  /// The same for an A that `fill` writes first, with calls beside that have nothing to do with it;
-  /// they are made whatever the pivots.
-  bool invert(Index n, T* a, Index lda, int n_threads, const Beside& beside);
+  /// The same for an A that `fill` writes first: columns from .. to, both multiples of 16 or n, in
+  /// the region that inverts the first block.
+  using Fill = std::function<void(Index from, Index to)>;
+  bool invert(Index n, T* a, Index lda, int n_threads, const Fill& fill);
 
   /// Logarithm of the determinant of the matrix that was inverted last.
   double log_det() const;
