@@ -6,11 +6,13 @@ from __future__ import annotations
 import signal
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.datasets import load_sample_images
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from taut.decomposition import (
@@ -23,6 +25,8 @@ from taut.decomposition import (
     sparse_encode,
     whiten,
 )
+from taut.exceptions import ConvergenceWarning
+from taut.penalties import Lq
 
 
 def planted(rng, n, p, K, active, noise):
@@ -312,3 +316,44 @@ def test_interrupt_ends_coding_and_learning(kind):
         timer.join()
         signal.signal(signal.SIGINT, before)
     assert time.perf_counter() - sent[0] < 2.0
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    """Whitened patches for learning and others, and a dictionary learned from the first."""
+    images = [whiten(image.mean(axis=2)) for image in load_sample_images().images]
+    X = extract_patches(images, (8, 8), 8_000, random_state=0)
+    model = DictionaryLearner(
+        100, penalty="l1", target_sparsity=6, n_epochs=3, batch_size=200, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X[:6_000])
+    return X[7_000:], model.components_
+
+
+@pytest.mark.parametrize("penalty", ["l0", "cel0", "mcp", "scad", Lq(0.5), Lq(2 / 3)])
+def test_soft_thresholds_take_more_atoms_for_the_same_error(photographs, penalty):
+    X, D = photographs
+    total = float(np.sum(X**2))
+
+    def curve(penalty, scales):
+        """Shares of the squares that are left, rising, and mean numbers of atoms."""
+        points = []
+        for alpha in scales:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                R = sparse_encode(X, D, penalty=penalty, alpha=alpha)
+            points.append((np.sum((X - R @ D) ** 2) / total, np.count_nonzero(R) / len(X)))
+        error, atoms = np.array(sorted(points)).T
+        assert (np.diff(atoms) < 0).all()
+        return error, atoms
+
+    scale = np.sqrt(total / X.size)
+    strengths = np.geomspace(0.25, 4.0, 8) * scale
+    concave = strengths**2 / 2 if penalty in ("l0", "cel0") else strengths
+    soft, sharp = curve("l1", strengths), curve(penalty, concave)
+    levels = np.linspace(max(soft[0][0], sharp[0][0]), min(soft[0][-1], sharp[0][-1]), 5)
+    assert levels[-1] > levels[0] + 0.25
+    ours, theirs = (np.interp(levels, *one) for one in (sharp, soft))
+    assert (ours[:-1] < (0.99 if penalty == "scad" else 0.85) * theirs[:-1]).all()
