@@ -852,6 +852,10 @@ class CoLiDE(TransformerMixin, BaseEstimator):
             )
         return np.mean([edges for edges, _ in found], axis=0)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Release 0.1.0 had no `refine`.
+        super().__setstate__({"refine": None, **state})
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "adjacency_") and hasattr(self, "varsortability_")
 
