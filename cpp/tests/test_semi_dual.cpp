@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "taut/core/philox.hpp"
@@ -54,6 +55,50 @@ TEST_CASE("clouds and matrices, cold and from an earlier point, give the same pl
       for (Index e = q.plan.ptr[at(j)]; e < q.plan.ptr[at(j + 1)]; ++e) sum += q.plan.mass[at(e)];
       CHECK(sum == doctest::Approx(b[at(j)]).epsilon(1e-12));
       CHECK(q.plan.ptr[at(j + 1)] - q.plan.ptr[at(j)] <= k);
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("boxes that are left out hold nothing that counts", T, double, float) {
+  // One problem that remembers bounds over many passes, small and large moves, and infinities,
+  // beside one that reads everything each time.
+  Philox random({12, 13});
+  const Index n = 215, m = 30;
+  std::vector<T> c(at(m * n));
+  std::vector<double> a(at(n), 1.0 / 215.0), b(at(m));
+  for (Index j = 0; j < m; ++j) {
+    b[at(j)] = random.uniform() / 30.0;
+    for (Index i = 0; i < n; ++i) {
+      const double gap = static_cast<double>(i) / 215.0 - static_cast<double>(j) / 30.0;
+      c[at(j * n + i)] = static_cast<T>(1e3 * gap * gap + random.uniform());
+    }
+  }
+  SilentMonitor monitor;
+  for (const Index k : {Index{2}, n}) {
+    const auto scores = make_scores(DenseCost<T>(c.data(), m, n));
+    SemiDual problem(*scores, a.data(), b.data(), 300.0, k, 2, monitor);
+    SemiDualPoint point;
+    std::vector<double> alpha(at(n));
+    problem.evaluate(alpha.data(), nullptr, point);
+    for (int pass = 0; pass < 60; ++pass) {
+      const double size = pass % 7 == 0 ? 100.0 : std::exp2(-pass % 20);
+      for (double& value : alpha) value += size * random.normal();
+      if (pass == 20) alpha[7] = std::numeric_limits<double>::infinity();
+      if (pass == 21) alpha[7] = 1.0;
+      if (pass == 22) alpha[9] = std::numeric_limits<double>::quiet_NaN();
+      if (pass == 24) alpha[9] = 2.0;
+      if (pass == 30) alpha[11] = 1e39;
+      if (pass == 31) alpha[11] = 3.0;
+      problem.evaluate(alpha.data(), &point, point);
+      if (pass >= 20 && pass <= 23) continue;
+      const auto fresh = make_scores(DenseCost<T>(c.data(), m, n));
+      SemiDual other(*fresh, a.data(), b.data(), 300.0, k, 1, monitor);
+      SemiDualPoint expected;
+      other.evaluate(alpha.data(), nullptr, expected);
+      REQUIRE(point.value == expected.value);
+      REQUIRE(point.tau == expected.tau);
+      REQUIRE(point.plan.row == expected.plan.row);
+      REQUIRE(point.plan.mass == expected.plan.mass);
     }
   }
 }

@@ -151,39 +151,105 @@ inline void sum_above(const double* s, Index size, double tau, double& sum, doub
 }
 #endif
 
+/// x as float, not less; infinite where float ends.
+inline float upwards(double x) {
+  if (!(std::abs(x) < 1e37)) return std::numeric_limits<float>::infinity();
+  return static_cast<float>(x + 1.2e-7 * std::abs(x) + 1e-37);
+}
+
+/// From the second pass on, a box of rows is read only if it can matter: its best score at the last
+/// reading, and the most that alpha of one of its rows has risen by since, bound its scores. These
+/// bounds are a 64th of the costs, and rounded upwards, so what is left out is the same as ever.
 template <class T>
 class DenseScores final : public Scores {
  public:
-  explicit DenseScores(const DenseCost<T>& transposed) : cost_(transposed) {}
+  explicit DenseScores(const DenseCost<T>& transposed)
+      : cost_(transposed),
+        boxes_((transposed.cols() + k_box - 1) / k_box),
+        last_(at(transposed.cols())),
+        rise_(at(boxes_)),
+        seen_(at(transposed.rows()), -2),
+        bound_(at(boxes_ * transposed.rows())) {}
 
   Index sources() const override { return cost_.cols(); }
   Index targets() const override { return cost_.rows(); }
   double cost(Index i, Index j) const override { return cost_.at(j, i); }
-  void prepare(const double*) override {}
   double work_per_column() const override { return static_cast<double>(cost_.cols()); }
+
+  void prepare(const double* alpha) override {
+    ++pass_;
+    const Index n = cost_.cols();
+    bool known = true;
+    for (Index box = 0; box < boxes_; ++box) {
+      double rise = -k_inf;
+      for (Index i = box * k_box; i < std::min((box + 1) * k_box, n); ++i) {
+        const double change = alpha[i] - last_[at(i)];
+        known = known && std::abs(change) < k_inf;
+        rise = std::max(rise, change);
+        last_[at(i)] = alpha[i];
+      }
+      rise_[at(box)] = upwards(rise);
+    }
+    if (!known) ++pass_;  // every column is read again
+  }
 
   void collect(Index j, const double* alpha, double threshold, double reach, Index k,
                std::vector<Candidate>& out) const override {
-    // The only read of the column from memory: the best scores of each box, four rows that differ.
-    const Index n = cost_.cols(), boxes = (n + k_box - 1) / k_box, whole = n / k_box;
+    const Index n = cost_.cols();
     const T* c = cost_.tile(j, 0, n, nullptr);
-    thread_local std::vector<double> peak;
-    peak.assign(at(4 * boxes), -k_inf);
-    for (Index box = 0; box < whole; ++box) {
-      for (Index i = 0; i < k_box; i += 64 / static_cast<Index>(sizeof(T))) {
-        linalg::detail::prefetch_ahead(c + box * k_box + i);
+    float* bound = bound_.data() + j * boxes_;
+    thread_local std::vector<Index> near;
+    near.clear();
+    if (pass_ - seen_[at(j)] <= 1 && std::abs(threshold) < 1e37) {
+      if (seen_[at(j)] != pass_) raise(bound);
+      const float low = -upwards(-threshold);
+      for (Index box = 0; box < boxes_; box += k_nest) {
+        const Index end = std::min(box + k_nest, boxes_);
+        int count = 0;
+        for (Index b = box; b < end; ++b) count += bound[b] >= low ? 1 : 0;
+        if (count == 0) continue;
+        for (Index b = box; b < end; ++b) {
+          if (bound[b] >= low) near.push_back(b);
+        }
       }
-      peaks_of(alpha + box * k_box, c + box * k_box, peak.data() + 4 * box);
+    } else {
+      near.resize(at(boxes_));
+      std::iota(near.begin(), near.end(), Index{0});
     }
-    for (Index i = whole * k_box; i < n; ++i) {
-      double& best = peak[at(4 * whole + i % 4)];
-      best = std::max(best, alpha[i] - static_cast<double>(c[i]));
+    seen_[at(j)] = pass_;
+    // The only read of the column from memory: the best scores of each box, four rows that differ.
+    thread_local std::vector<double> peak;
+    peak.assign(4 * near.size(), -k_inf);
+    const bool all = near.size() == at(boxes_);
+    for (std::size_t e = 0; e < near.size(); ++e) {
+      const Index first = near[e] * k_box;
+      double* p = peak.data() + 4 * e;
+      if (first + k_box <= n) {
+        for (Index i = 0; all && i < k_box; i += 64 / static_cast<Index>(sizeof(T))) {
+          linalg::detail::prefetch_ahead(c + first + i);
+        }
+        peaks_of(alpha + first, c + first, p);
+      } else {
+        for (Index i = first; i < n; ++i) {
+          p[i % 4] = std::max(p[i % 4], alpha[i] - static_cast<double>(c[i]));
+        }
+      }
+      bound[near[e]] = upwards(std::max(std::max(p[0], p[1]), std::max(p[2], p[3])));
     }
-    if (reach < k_inf) threshold = std::max(threshold, bound(peak, reach, k, threshold));
-    for (Index box = 0; box < whole; ++box) {
-      const double* p = peak.data() + 4 * box;
+    if (reach < k_inf && !peak.empty()) {
+      threshold = std::max(threshold, tau_of(peak, reach, k, threshold));
+    }
+    for (std::size_t e = 0; e < near.size(); ++e) {
+      const double* p = peak.data() + 4 * e;
       if (std::max(std::max(p[0], p[1]), std::max(p[2], p[3])) < threshold) continue;
-      const Index first = box * k_box;
+      const Index first = near[e] * k_box;
+      if (first + k_box > n) {
+        for (Index i = first; i < n; ++i) {
+          const double s = alpha[i] - static_cast<double>(c[i]);
+          if (s >= threshold) out.push_back({s, i});
+        }
+        continue;
+      }
       const unsigned mask = reaching(alpha + first, c + first, threshold);
       const std::size_t size = out.size();
       out.resize(size + std::bitset<32>(mask).count());
@@ -193,16 +259,12 @@ class DenseScores final : public Scores {
         *to++ = {alpha[i] - static_cast<double>(c[i]), i};
       }
     }
-    for (Index i = whole * k_box; i < n; ++i) {
-      const double s = alpha[i] - static_cast<double>(c[i]);
-      if (s >= threshold) out.push_back({s, i});
-    }
   }
 
  private:
   /// The threshold of the peaks alone: they are scores of some of the rows, so tau is not below.
   /// Neither is `known`.
-  static double bound(const std::vector<double>& peak, double reach, Index k, double known) {
+  static double tau_of(const std::vector<double>& peak, double reach, Index k, double known) {
     const auto size = static_cast<Index>(peak.size());
     const double top = highest(peak.data(), size);
     const double slack = 1e-14 * (std::abs(top) + reach);
@@ -229,7 +291,23 @@ class DenseScores final : public Scores {
     return best.empty() ? top - reach - slack : simplex_threshold(best, reach) - slack;
   }
 
+  /// Adds the rise of alpha, upwards.
+  void raise(float* __restrict bound) const {
+    const float* __restrict rise = rise_.data();
+    for (Index b = 0; b < boxes_; ++b) {
+      const float sum = bound[b] + rise[b];
+      bound[b] = sum + 3e-7F * (std::abs(bound[b]) + std::abs(rise[b]));
+    }
+  }
+
   DenseCost<T> cost_;
+  Index boxes_;
+  Index pass_ = 0;
+  std::vector<double> last_;  // alpha of the last pass
+  std::vector<float> rise_;   // of a box since the pass before
+  // Of a column: the pass that its bounds are for, and those. One thread at a time has a column.
+  mutable std::vector<Index> seen_;
+  mutable std::vector<float> bound_;
 };
 
 /// Boxes around runs of points with bounds of alpha inside. alpha of a good plan is smooth, so each
