@@ -18,6 +18,7 @@ Examples
     python bench/ot.py --sizes 1000            # a minute
     python bench/ot.py --sizes 2000 4000 --only sinkhorn
     python bench/ot.py --sizes 1000 4000 --only smooth
+    python bench/ot.py --paper                 # values against k, and routing
     python bench/ot.py --cloud 100000          # memory and time of a large cloud
 """
 
@@ -245,6 +246,46 @@ def bench_cloud(n, threads, k):
     print(f"  peak RSS {peak / 1024:.0f} MB, {before / 1024:.0f} MB before", flush=True)
 
 
+def bench_paper(threads):
+    """Values against the limit k, and routing, as the paper's tables have them; for figures."""
+    case = json.loads((HERE.parent / "tests/references/ot/colors.json").read_text())
+    x, y = np.array(case["source"]) / 256, np.array(case["target"]) / 256
+    a, b = (np.array(case[f"{side}_counts"]) + 0.0 for side in ("source", "target"))
+    a, b = (w / w.sum() + 1e-9 for w in (a, b))
+    a, b = a / a.sum(), b / b.sum()
+    C = PointCloud(x, y).matrix()
+    print(f"256 colours, reg=1; linear program {case['linear_program']:.6f}")
+    print(
+        "     k      value        gap   <T, C>   filled   row error^2  ties  evals  L-BFGS to 1e-2"
+    )
+    for k in (1, 2, 4, 8, 256):
+        options = dict(reg=1.0, reg_type="sparse", max_nz=k, n_jobs=threads)
+        result = smooth_ot(a, b, C, max_iter=3000, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            plain = smooth_ot(a, b, C, solver="lbfgs", tol=1e-2, **options)
+        T = result.plan.toarray()
+        count = plain.n_iter if plain.converged else f"stalls at {plain.marginal_error[0]:.2f}"
+        print(
+            f"{k:6d} {result.value:.8f} {result.duality_gap / result.value:10.1e} "
+            f"{(T * C).sum():.6f} {(T > 0).mean():8.5f} {((T.sum(axis=1) - a) ** 2).sum():12.2e} "
+            f"{result.n_ties:5d} {result.n_iter:6d}  {count}"
+        )
+    rng = np.random.default_rng(0)
+    for groups, tokens, experts in ((64, 256, 8), (32, 1024, 32)):
+        scores = np.exp(rng.normal(size=(groups, tokens, experts)))
+        scores /= scores.sum(axis=2, keepdims=True)
+        seconds, routes = best(partial(sparse_route, scores, n_jobs=threads), 5)
+        top = np.argsort(-scores, axis=1)[:, : tokens // experts]
+        left = 1 - np.mean([np.unique(rows).size for rows in top]) / tokens
+        line(
+            f"routing {tokens} tokens, {experts} experts, a group", seconds / groups,
+            f"tokens without expert {(routes.counts == 0).mean():.3f}, "
+            f"by scores alone {left:.3f}; fullest expert "
+            f"{(routes.indices >= 0).sum(axis=2).max()} of {tokens // experts}",
+        )  # fmt: skip
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="*", default=[])
@@ -261,6 +302,7 @@ if __name__ == "__main__":
     parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--cloud", type=int, default=0)
     parser.add_argument("--max-nz", type=int, default=8)
+    parser.add_argument("--paper", action="store_true", help="values against k, and routing")
     parser.add_argument("--only", choices=("sinkhorn", "smooth"))
     arguments = parser.parse_args()
     for variable in ("OMP", "OPENBLAS", "MKL"):
@@ -269,7 +311,7 @@ if __name__ == "__main__":
     import numpy as np
 
     from taut import _core
-    from taut.ot import PointCloud, sinkhorn, smooth_ot
+    from taut.ot import PointCloud, sinkhorn, smooth_ot, sparse_route
 
     print(json.dumps({"load": os.getloadavg()}))
     for n in arguments.sizes:
@@ -280,3 +322,5 @@ if __name__ == "__main__":
             bench_smooth(n, arguments.threads, arguments.iterations, arguments.peers)
     if arguments.cloud:
         bench_cloud(arguments.cloud, arguments.threads, arguments.max_nz)
+    if arguments.paper:
+        bench_paper(arguments.threads)

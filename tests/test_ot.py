@@ -180,6 +180,18 @@ def test_lbfgs_alone_says_that_it_stalled():
     assert result.marginal_error[0] > 0.1
 
 
+@pytest.mark.parametrize("solver", ["bundle", "proximal"])
+@pytest.mark.parametrize(("reg", "k"), [(0.1, 2), (0.1, 3), (1.0, 2)], ids=str)
+def test_bundle_and_proximal_steps_reach_the_kink(solver, reg, k):
+    a, b, _, _, C = problem(1, 12, 9)
+    result = smooth_ot(
+        a, b, C, reg=reg, reg_type="sparse", max_nz=k, solver=solver, max_iter=20_000
+    )
+    assert result.converged
+    assert result.dual_value == pytest.approx(RELAXED[reg, k], abs=2e-8)
+    certified(result, a, b, tol=1e-5)
+
+
 def test_no_limit_is_quadratic_and_the_value_falls_with_k():
     a, b, _, _, C = problem(2, 15, 20)
     quadratic = smooth_ot(a, b, C, reg=0.5)
@@ -677,6 +689,11 @@ BAD = [
         r"b must have shape",
     ),
     ("sums", lambda: sinkhorn(np.ones(3), np.ones(4), ONES, reg=1), "reg_m"),
+    ("sums for l2", lambda: smooth_ot(np.ones(3), np.ones(4), ONES, reg=1), "sum"),
+    ("sums for exact", lambda: ot_exact(np.ones(3), np.ones(4), ONES), "sum"),
+    ("infinite weight", lambda: sinkhorn(None, [1, 1, 1, np.inf], ONES, reg=1), "b must be finite"),
+    ("costs of one row", lambda: smooth_ot(None, None, np.ones(4), reg=1), "C must have shape"),
+    ("reg negative", lambda: smooth_ot(None, None, ONES, reg=-1.0), "reg must be > 0, got -1"),
     ("infinite cost", lambda: sinkhorn(None, None, ONES * np.inf, reg=1), "C must be finite"),
     ("NaN cost", lambda: smooth_ot(None, None, ONES * np.nan, reg=1), "in row 0, column 0"),
     ("reg 0", lambda: sinkhorn(None, None, ONES, reg=0), "reg must be > 0, got 0"),
@@ -708,6 +725,21 @@ BAD = [
         "max_nz too large",
         lambda: smooth_ot(None, None, ONES, reg=1, reg_type="sparse", max_nz=4),
         r"max_nz must be in \[1, 3\], got 4",
+    ),
+    (
+        "max_nz 0",
+        lambda: smooth_ot(None, None, ONES, reg=1, reg_type="sparse", max_nz=0),
+        r"max_nz must be in \[1, 3\], got 0",
+    ),
+    (
+        "max_nz bool",
+        lambda: smooth_ot(None, None, ONES, reg=1, reg_type="sparse", max_nz=True),
+        "max_nz must be an integer",
+    ),
+    (
+        "infeasible by rows",
+        lambda: smooth_ot(None, None, np.ones((4, 9)), reg=1, reg_type="sparse", max_nz=2, axis=1),
+        "max_nz = 2 is infeasible: 4 rows .* max_nz must be at least 3",
     ),
     (
         "max_nz no integer",

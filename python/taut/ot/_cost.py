@@ -173,6 +173,8 @@ def check_problem(
         if dtype is not None and C.X.dtype != np.dtype(dtype):
             cost = PointCloud(C.X.astype(dtype), C.Y.astype(dtype))
     else:
+        if np.ndim(C) != 2:
+            raise ValueError(f"C must have shape (n, m), got an array of {np.ndim(C)} dimensions.")
         matrix = check_array(
             C,
             dtype=[np.float64, np.float32] if dtype is None else dtype,
