@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.linalg import norm
 
+from taut import _core
 from taut.bilevel import (
     CallableLower,
     FieldsOfExpertsLower,
@@ -103,3 +104,13 @@ def test_check_problem_tells_errors_from_rounding():
     assert check_problem(quadratic(1.0), x=np.ones(4)).ok
     with pytest.raises(ValueError, match=r"lower.grad differs from differences by .e-05"):
         check_problem(quadratic(1.0 + 5e-5), x=np.ones(4))
+
+
+def test_native_problems_refuse_sizes_whose_products_overflow() -> None:
+    X, labels, group = np.zeros((3, 2), order="F"), np.zeros(3, dtype=np.int64), np.zeros(0)
+    parts = ("multinomial", X, labels, 2**62, group.astype(np.int64), 1, 1.0, 1.0)
+    with pytest.raises(ValueError, match="n_classes"):
+        _core.bilevel_spectrum(parts, np.zeros(1))
+    images = np.zeros(16)
+    with pytest.raises(ValueError, match="filters"):
+        _core.bilevel_spectrum(("fields_of_experts", images, 1, 4, 4, 2**62, 3), np.zeros(1))

@@ -401,3 +401,15 @@ def test_early_stop_shortens_the_path():
     assert short.coefs.shape == (5, len(short.alphas))
     limited = lasso_path(X, y, n_alphas=50, max_active=2)
     assert len(limited.alphas) < 50
+
+
+def test_far_from_alpha_max_one_strength_is_solved_as_a_path_solves_it() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 600))
+    y = X[:, :5] @ [3.0, -2.0, 1.0, 1.0, -1.0] + rng.normal(size=80)
+    alpha = 0.03 * np.abs(X.T @ (y - y.mean())).max() / 80
+    path = lasso_path(X, y, alphas=np.geomspace(30 * alpha, alpha, 30), tol=1e-12)
+    one = Lasso(alpha=alpha, tol=1e-12).fit(X, y)
+    np.testing.assert_allclose(one.coef_, path.coefs[:, -1], atol=1e-6)
+    np.testing.assert_allclose(one.intercept_, path.intercepts[-1], atol=1e-6)
+    assert one.dual_gap_ <= 1e-12 * np.var(y) / 2

@@ -114,6 +114,9 @@ std::unique_ptr<LowerProblem> multinomial_of(const py::tuple& parts, int n_threa
   require_items(parts, 8, "multinomial");
   const DenseView<double> x = dense_view<double>(parts[1], "X");
   const auto n_classes = parts[3].cast<Index>();
+  if (n_classes < 1 || n_classes > (Index{1} << 20)) {
+    throw py::value_error("n_classes must be in 1 .. 2^20, got " + std::to_string(n_classes) + ".");
+  }
   const VecView<std::int64_t> labels = codes_view(parts[2], "labels", x.rows, n_classes);
   const auto n_groups = parts[5].cast<Index>();
   const VecView<std::int64_t> group = codes_view(parts[4], "group", x.cols * n_classes, n_groups);
@@ -145,8 +148,10 @@ std::unique_ptr<LowerProblem> fields_of_experts_of(const py::tuple& parts, int n
   Index count, height, width;
   const double* images = images_view(parts, count, height, width);
   const auto n_filters = parts[5].cast<Index>(), size = parts[6].cast<Index>();
-  if (n_filters < 1 || size < 1 || size % 2 == 0 || size / 2 >= std::min(height, width)) {
-    throw py::value_error("filters must be odd in size and less than twice the images.");
+  if (n_filters < 1 || n_filters > (Index{1} << 20) || size < 1 || size % 2 == 0 ||
+      size / 2 >= std::min(height, width)) {
+    throw py::value_error(
+        "filters must be 1 .. 2^20 in number, odd in size and less than twice the images.");
   }
   return std::make_unique<bilevel::FieldsOfExperts>(images, count, height, width, n_filters, size,
                                                     n_threads);

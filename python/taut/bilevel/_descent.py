@@ -21,8 +21,9 @@ _FIRST, _MOST = 0.35, 2.0
 _IDLE = 3
 #: Step of a walk along one logarithm, and the width of a bracket that ends it.
 _STEP, _NARROW = 0.35, 1e-6
-#: What the criterion has to rise, of its value, for a walk to end.
-_RISE = 1e-3
+#: What the criterion has to rise, of its value, for a walk to end; and the slope, as a share of it,
+#: that ends a walk too: there weaker strengths get dear, and are not where the minimum is.
+_RISE, _STEEP = 1e-3, 0.02
 
 
 @dataclass
@@ -140,7 +141,11 @@ def walk(
             failed = place
             break
         rise = point.value - at.point.value
-        over = place <= low or (rise > _RISE * abs(at.point.value) and point.gradient[0] < 0.0)
+        size = abs(at.point.value)
+        upward = point.gradient[0] < -_STEEP * size or (
+            rise > _RISE * size and point.gradient[0] < 0.0
+        )
+        over = place <= low or upward
         place -= _STEP
     best = float(at.theta[0])
     if at.point.gradient[0] < 0.0 and best == points[0][0]:

@@ -49,6 +49,9 @@ class WorkingSet {
   Step run(Iterate& at, Progress progress);
 
   Index active(const Iterate& at) const;
+  /// Features whose last known gradient lies beyond the threshold of the present strength, and which
+  /// are not in the set: run() would take in all of them.
+  Index expected() { return static_cast<Index>(bounds_.beyond(in_set_).size()); }
   const std::vector<Index>& features() const { return set_; }
   const GradientBounds& bounds() const { return bounds_; }
   Index rounds() const { return rounds_; }
